@@ -1,0 +1,1 @@
+"""Make the folder a package, as Home Assistant finds it."""

@@ -1,0 +1,58 @@
+"""Binary sensors: whether a camera answers, and whether its pictures are good."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import TimelapserConfigEntry
+from .entity import TimelapserEntity
+from .snapshot import CameraSnapshot
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraBinarySensorDescription(BinarySensorEntityDescription):
+    """A binary sensor of a camera."""
+
+    value_fn: Callable[[CameraSnapshot], bool | None]
+
+
+CAMERA_BINARY_SENSORS: tuple[CameraBinarySensorDescription, ...] = (
+    CameraBinarySensorDescription(
+        key="degraded",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value_fn=lambda snapshot: snapshot.degraded,
+    ),
+    CameraBinarySensorDescription(
+        key="connectivity",
+        device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda snapshot: snapshot.connected,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: TimelapserConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the binary sensors of a camera."""
+    async_add_entities(CameraBinarySensor(entry.runtime_data, description) for description in CAMERA_BINARY_SENSORS)
+
+
+class CameraBinarySensor(TimelapserEntity, BinarySensorEntity):
+    """One yes or no of a camera."""
+
+    entity_description: CameraBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return the value in the present snapshot; None while it is not known."""
+        return self.entity_description.value_fn(self.coordinator.data)

@@ -1,0 +1,114 @@
+"""The events that Timelapser fires on Home Assistant's bus: their names and their payloads."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .capture import Attempt
+from .const import (
+    EVENT_CAMERA_DEGRADED,
+    EVENT_CAMERA_OFFLINE,
+    EVENT_CAMERA_ONLINE,
+    EVENT_CAMERA_RECOVERED,
+    EVENT_CAPTURE_FAILED,
+    EVENT_IMAGE_CAPTURED,
+    EVENT_IMAGE_REJECTED,
+)
+from .core.health import Transition
+from .core.models import Outcome
+
+TRANSITION_EVENTS: Mapping[Transition, str] = {
+    Transition.DEGRADED: EVENT_CAMERA_DEGRADED,
+    Transition.RECOVERED: EVENT_CAMERA_RECOVERED,
+    Transition.OFFLINE: EVENT_CAMERA_OFFLINE,
+    Transition.ONLINE: EVENT_CAMERA_ONLINE,
+}
+
+OUTCOME_EVENTS: Mapping[Outcome, str] = {
+    Outcome.CAPTURED: EVENT_IMAGE_CAPTURED,
+    Outcome.REJECTED: EVENT_IMAGE_REJECTED,
+    Outcome.FAILED: EVENT_CAPTURE_FAILED,
+}
+
+
+def attempt_events(attempt: Attempt, who: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the events of an attempt: its outcome, then the transition that it caused.
+
+    ``who`` names the camera: ``entry_id``, ``camera`` (entity_id of the wrapped camera) and ``name``. Times are
+    ISO 8601, durations milliseconds. A probe, which no slot asked for, has only its transition.
+    """
+    common = {**who, "correlation_id": attempt.request.cid}
+    if attempt.request.keep:
+        yield OUTCOME_EVENTS[attempt.outcome], {**common, **_outcome(attempt)}
+    if attempt.transition is not None:
+        yield TRANSITION_EVENTS[attempt.transition], {**common, "health": attempt.health.health, **_reason(attempt)}
+
+
+def _outcome(attempt: Attempt) -> dict[str, Any]:
+    """Return what an attempt says of itself, in at most 2 KiB."""
+    data: dict[str, Any] = {
+        "slot_at": attempt.request.slot_at.isoformat(),
+        "duration_ms": attempt.duration_ms,
+        "phase_ms": dict(attempt.phases),
+        "tries": attempt.tries,
+        "strategy": attempt.strategy,
+        "timelapse_ids": sorted(attempt.request.runs),
+        **_reason(attempt),
+    }
+    if attempt.outcome is Outcome.FAILED:
+        return data
+    frame = attempt.frame
+    evaluation = attempt.evaluation
+    if frame is None or evaluation is None:
+        return data
+    data |= {
+        "frame_id": frame.id,
+        "captured_at": frame.captured_at.isoformat(),
+        "verdict": frame.verdict,
+        "freshness": evaluation.freshness,
+    }
+    if attempt.committed is not None:
+        data["image_counts"] = dict(attempt.committed.image_counts)
+    return data
+
+
+def _reason(attempt: Attempt) -> dict[str, Any]:
+    """Return what was found: code and phase of a failure, score and faults of a picture."""
+    data: dict[str, Any] = {}
+    if attempt.code is not None:
+        data["code"] = attempt.code
+    if attempt.phase is not None:
+        data["phase"] = attempt.phase
+    if attempt.evaluation is not None:
+        data["score"] = attempt.evaluation.score
+        data["faults"] = [fault.kind for fault in attempt.evaluation.faults]
+        data["explanation"] = "; ".join(fault.words for fault in attempt.evaluation.faults if fault.words)[:200]
+    return data
+
+
+def describe(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as the answer of an action."""
+    evaluation = attempt.evaluation
+    answer: dict[str, Any] = {
+        "correlation_id": attempt.request.cid,
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "strategy": attempt.strategy,
+        "tries": attempt.tries,
+        "duration_ms": attempt.duration_ms,
+        "phase_ms": dict(attempt.phases),
+    }
+    if evaluation is not None:
+        answer |= {
+            "score": evaluation.score,
+            "verdict": evaluation.verdict,
+            "faults": [
+                {"kind": fault.kind, "severity": round(fault.severity, 3), "where": fault.where, "words": fault.words}
+                for fault in evaluation.faults
+            ],
+            "light": evaluation.light,
+            "freshness": evaluation.freshness,
+            "size": list(evaluation.size) if evaluation.size else None,
+        }
+    if attempt.frame is not None:
+        answer |= {"frame_id": attempt.frame.id, "captured_at": attempt.frame.captured_at.isoformat()}
+    return answer

@@ -1,0 +1,194 @@
+"""What is known of a camera while it is loaded: counts, runs, health and baseline, as the catalogue has them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+import json
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.util import dt as dt_util
+from sqlalchemy import Connection
+
+from .capture import REFUSES_STREAM, Attempt
+from .core.catalogue import queries
+from .core.catalogue.records import CameraRow, RunRow, TimelapseRow
+from .core.detection import Baseline
+from .core.health import HealthState
+from .core.layout import camera_folder
+from .core.models import Fault, FrameKind, FrameRef, Reason
+from .core.recovery import adopt_orphans
+from .core.schedule import NextSlot
+from .engine import Engine
+from .snapshot import CameraSnapshot, TimelapseSnapshot
+
+
+class CameraState:
+    """The camera's memory; the catalogue is its truth, and each commit brings both in step."""
+
+    def __init__(self, engine: Engine, entry: ConfigEntry, source_key: str, timelapses: Mapping[str, str]) -> None:
+        """Start empty; ``timelapses`` are names by subentry id."""
+        self._engine = engine
+        self._camera_id = entry.entry_id
+        self._name = entry.title
+        self._source_key = source_key
+        self._timelapses = timelapses
+        self.health = HealthState()
+        self.baseline: Baseline | None = None
+        self.score: float | None = None
+        self.faults: tuple[Fault, ...] = ()
+        self.size: tuple[int, int] | None = None
+        """Width and height of the last kept picture since the start."""
+        self.runs: dict[str, RunRow] = {}
+        self.new_runs: list[str] = []
+        """Timelapses whose run began with this load."""
+
+    async def async_load(self) -> None:
+        """Enter the camera and its timelapses, adopt orphans, and read what was known at the last stop."""
+        await self._engine.async_run(self._load)
+
+    def _load(self) -> None:
+        now = dt_util.utcnow()
+        folder = camera_folder(self._name, self._camera_id)
+
+        def enter(conn: Connection) -> None:
+            queries.ensure_camera(conn, self._camera_id, self._source_key, self._name, folder, now)
+            known = {row.id: row for row in queries.timelapse_states(conn, self._camera_id)}
+            for timelapse_id, name in self._timelapses.items():
+                queries.ensure_timelapse(conn, timelapse_id, self._camera_id, name, now)
+                before = known.get(timelapse_id)
+                if before is None or before.run is None:
+                    self.new_runs.append(timelapse_id)
+                queries.ensure_run(conn, timelapse_id, now)
+            for timelapse_id in known.keys() - self._timelapses.keys():
+                queries.mark_timelapse_removed(conn, timelapse_id, now)
+
+        self._engine.catalogue.submit(enter).result()
+        row = self._engine.catalogue.read(lambda conn: queries.camera_state(conn, self._camera_id))
+        adopt_orphans(self._engine.storage, self._engine.catalogue, self._camera_id, row.folder, row.last_slot_at)
+        self._engine.catalogue.read(self._read)
+
+    def _read(self, conn: Connection) -> None:
+        self.row: CameraRow = queries.camera_state(conn, self._camera_id)
+        self.timelapse_rows: dict[str, TimelapseRow] = {
+            row.id: row for row in queries.timelapse_states(conn, self._camera_id)
+        }
+        self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
+        self.latest_frame: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.FRAME)
+        self.last_rejected: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.QUARANTINE)
+        self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
+        self.baseline = Baseline.from_bytes(self.row.baseline) if self.row.baseline else None
+        shown = [frame for frame in (self.latest_frame, self.last_rejected) if frame]
+        if shown:
+            newest = max(shown, key=lambda frame: frame.captured_at)
+            self.score, self.faults = newest.score, _worst_first(newest.faults)
+
+    @property
+    def folder(self) -> str:
+        """Return the camera's folder below the storage."""
+        return self.row.folder
+
+    @property
+    def refuses_stream(self) -> bool:
+        """Return whether the camera is known to take no second stream session."""
+        return self.row.strategy_note == REFUSES_STREAM
+
+    def recorded_until(self, timelapse_id: str) -> datetime | None:
+        """Return since when slots may have been missed; None while the timelapse is paused or new."""
+        row = self.timelapse_rows[timelapse_id]
+        return None if row.paused else row.last_slot_at
+
+    def paused(self, timelapse_id: str) -> bool:
+        """Return whether the user paused a timelapse."""
+        return self.timelapse_rows[timelapse_id].paused
+
+    async def async_add_missed(self, count: int) -> None:
+        """Add slots that nothing will fill any more."""
+        await self._engine.async_write(lambda conn: queries.add_missed(conn, self._camera_id, count))
+        self.row = replace(self.row, missed=self.row.missed + count)
+
+    async def async_set_health(self, health: HealthState) -> None:
+        """Replace the health by what no attempt brought about."""
+        text = json.dumps(health.to_dict())
+        await self._engine.async_write(lambda conn: queries.save_health(conn, self._camera_id, text))
+        self.health = health
+
+    async def async_set_paused(self, timelapse_id: str, paused: bool) -> None:
+        """Pause or resume a timelapse; slots of the pause are not missed ones."""
+        now = dt_util.utcnow()
+
+        def write(conn: Connection) -> None:
+            queries.set_paused(conn, timelapse_id, paused, now)
+
+        await self._engine.async_write(write)
+        await self._engine.async_read(self._read_timelapses)
+
+    def _read_timelapses(self, conn: Connection) -> None:
+        self.timelapse_rows = {row.id: row for row in queries.timelapse_states(conn, self._camera_id)}
+        self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
+
+    def adopt(self, attempt: Attempt) -> None:
+        """Take over what an attempt committed."""
+        self.health = attempt.health
+        if attempt.evaluation is not None:
+            self.baseline = attempt.evaluation.baseline
+            self.score, self.faults = attempt.evaluation.score, _worst_first(attempt.evaluation.faults)
+        if (committed := attempt.committed) is not None:
+            self.row = replace(
+                self.row,
+                captured=committed.captured,
+                rejected=committed.rejected,
+                failed=committed.failed,
+                last_slot_at=attempt.request.slot_at,
+            )
+            for timelapse_id, run_id in attempt.request.runs.items():
+                count = committed.image_counts.get(run_id, self.runs[timelapse_id].image_count)
+                self.runs[timelapse_id] = replace(self.runs[timelapse_id], image_count=count)
+        if attempt.frame is None:
+            return
+        if attempt.frame.verdict.kept:
+            self.latest_frame = attempt.frame
+            self.size = attempt.evaluation.size if attempt.evaluation else self.size
+        else:
+            self.last_rejected = attempt.frame
+
+    def snapshot(self, slots: Mapping[str, NextSlot | None], reasons: Mapping[str, Reason]) -> CameraSnapshot:
+        """Return what entities are to show."""
+        connectivity = self.health.connectivity
+        known = connectivity.ever_succeeded or connectivity.breaker_open
+        return CameraSnapshot(
+            health=self.health.health,
+            degraded=self.health.quality.degraded,
+            connected=not connectivity.breaker_open if known else None,
+            quality_score=self.score,
+            faults=self.faults,
+            captured=self.row.captured,
+            rejected=self.row.rejected,
+            failed=self.row.failed,
+            missed=self.row.missed,
+            last_capture=self.latest_frame.captured_at if self.latest_frame else None,
+            latest_frame=self.latest_frame,
+            last_rejected=self.last_rejected,
+            timelapses={
+                timelapse_id: TimelapseSnapshot(
+                    state=reasons[timelapse_id],
+                    recording=not self.paused(timelapse_id),
+                    image_count=run.image_count,
+                    next_capture=slot.at
+                    if (slot := slots.get(timelapse_id)) and _will_fill(reasons[timelapse_id])
+                    else None,
+                    run_id=run.id,
+                )
+                for timelapse_id, run in self.runs.items()
+                if timelapse_id in reasons
+            },
+        )
+
+
+def _worst_first(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return faults in the order in which they matter."""
+    return tuple(sorted(faults, key=lambda fault: -fault.severity))
+
+
+def _will_fill(reason: Reason) -> bool:
+    """Return whether a timelapse in this state captures at its next slot without anybody's help."""
+    return reason not in (Reason.PAUSED, Reason.COMPLETED, Reason.CAMERA_REMOVED)

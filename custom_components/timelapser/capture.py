@@ -1,0 +1,308 @@
+"""One attempt to fill a slot: fetch, gate, score, retry, transform, commit."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+import hashlib
+import json
+import logging
+import time
+
+from homeassistant.util import dt as dt_util
+
+from .core.catalogue import queries
+from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
+from .core.detection import Baseline, Detector
+from .core.errors import CODES, Code, ImageError, TimelapserError
+from .core.health import HealthState, Transition, evidence_of, observe
+from .core.layout import EXTENSIONS, FramePath
+from .core.models import (
+    Evaluation,
+    FaultKind,
+    FetchStrategy,
+    FrameKind,
+    FrameRef,
+    Outcome,
+    Phase,
+    QualityPolicy,
+    SceneContext,
+    Verdict,
+)
+from .core.note import FrameNote
+from .core.redact import redact
+from .core.stamp import stamp
+from .engine import Engine
+from .fetch import Fetched, Fetcher
+
+_LOGGER = logging.getLogger(__name__)
+
+RETRY_DELAY_S = 1.0
+"""Seconds before the first retry; doubled for each further one. A bad key frame is over within a second or two."""
+
+REFUSES_STREAM = "refuses_stream"
+"""What the catalogue notes of a camera that takes no second session."""
+
+EVIDENCE_BYTES = 4096
+"""How much of what is not a picture is kept, as redacted text: a login page is recognised by its head."""
+
+_FAULT_CODES: Mapping[FaultKind, Code] = {
+    FaultKind.TRUNCATED: Code.TRUNCATED,
+    FaultKind.UNDECODABLE: Code.TRUNCATED,
+    FaultKind.STALE: Code.CAMERA_STALE,
+    FaultKind.FROZEN: Code.CAMERA_STALE,
+}
+"""Codes of rejections; any other fault is ``BELOW_THRESHOLD``."""
+
+_ORDER = (Verdict.UNREADABLE, Verdict.BAD, Verdict.SUSPECT, Verdict.GOOD)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What an attempt is for; an attempt without ``keep`` is a probe: it counts for health and stores no frame."""
+
+    cid: str
+    slot_at: datetime
+    budget_s: float
+    keep: bool
+    runs: Mapping[str, str]
+    """Run id by timelapse id."""
+    sequence: int
+    """Number that a stored still would have among those of the camera."""
+    health: HealthState
+    baseline: Baseline | None
+    context: SceneContext
+
+
+@dataclass(kw_only=True, slots=True)
+class Attempt:
+    """What happened in an attempt."""
+
+    request: Request
+    started_at: datetime
+    health: HealthState
+    outcome: Outcome = Outcome.FAILED
+    code: Code | None = None
+    phase: Phase | None = None
+    tries: int = 0
+    strategy: FetchStrategy | None = None
+    fetched: Fetched | None = None
+    evaluation: Evaluation | None = None
+    evidence: str = ""
+    """The head of what was fetched and is not a picture, as redacted text."""
+    phases: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by phase, summed over the tries."""
+    duration_ms: int = 0
+    transition: Transition | None = None
+    frame: FrameRef | None = None
+    committed: CommitResult | None = None
+
+    @contextmanager
+    def timed(self, phase: Phase) -> Iterator[None]:
+        """Add the time of a block to its phase."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.phases[phase] = round(self.phases.get(phase, 0.0) + (time.perf_counter() - started) * 1000, 1)
+
+    def adopt(self, fetched: Fetched, evaluation: Evaluation) -> None:
+        """Take a scored picture as the best of the attempt."""
+        self.fetched, self.evaluation, self.strategy = fetched, evaluation, fetched.evidence.strategy
+        if evaluation.verdict.kept:
+            self.outcome, self.code, self.phase = Outcome.CAPTURED, None, None
+            return
+        worst = max(evaluation.faults, key=lambda fault: fault.severity, default=None)
+        code = _FAULT_CODES.get(worst.kind, Code.BELOW_THRESHOLD) if worst else Code.BELOW_THRESHOLD
+        self.outcome, self.code, self.phase = Outcome.REJECTED, code, Phase.SCORE
+
+    def fail(self, err: TimelapserError) -> None:
+        """Note the error that the attempt ends with unless a later try succeeds."""
+        self.outcome, self.code, self.phase = Outcome.FAILED, err.code, err.phase
+
+
+class Capturer:
+    """Makes the attempts of one camera."""
+
+    def __init__(self, engine: Engine, fetcher: Fetcher, policy: QualityPolicy, *, camera_id: str, folder: str) -> None:
+        """Use the engine's pools; ``folder`` is the camera's own below the storage."""
+        self._engine = engine
+        self._fetcher = fetcher
+        self._policy = policy
+        self._camera_id = camera_id
+        self._folder = folder
+        self._detector = Detector(heavy=policy.heavy_checks, reject_below=policy.reject_below)
+
+    async def async_attempt(self, request: Request) -> Attempt:
+        """Make an attempt and commit its result; it never raises for what a camera, picture or disk does."""
+        attempt = await self.async_look(request)
+        attempt.health, attempt.transition = observe(
+            request.health, evidence_of(attempt.outcome, attempt.code), dt_util.utcnow(), self._policy
+        )
+        try:
+            await self._engine.async_run(lambda: self._commit(attempt))
+        except TimelapserError as err:
+            await self._async_roll_back(attempt, err)
+        return attempt
+
+    async def async_look(self, request: Request) -> Attempt:
+        """Fetch and score, with retries inside the budget, and keep the best picture; nothing is stored."""
+        attempt = Attempt(request=request, started_at=dt_util.utcnow(), health=request.health)
+        deadline = time.monotonic() + request.budget_s
+        for number in range(1 + self._policy.retries):
+            if number:
+                delay = RETRY_DELAY_S * 2 ** (number - 1)
+                if time.monotonic() + delay >= deadline:
+                    break
+                await asyncio.sleep(delay)
+            attempt.tries += 1
+            try:
+                await self._async_try(attempt, alternate=number % 2 == 1, budget_s=deadline - time.monotonic())
+            except TimelapserError as err:
+                if attempt.evaluation is None:
+                    attempt.fail(err)
+                if not err.retryable:
+                    break
+            except Exception as err:
+                _LOGGER.exception("Unexpected error in attempt %s", request.cid)
+                attempt.fail(TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.SCORE))
+                break
+            else:
+                if attempt.outcome is Outcome.CAPTURED or not CODES[attempt.code or Code.BELOW_THRESHOLD].retryable:
+                    break
+        attempt.duration_ms = round((time.monotonic() - deadline + request.budget_s) * 1000)
+        return attempt
+
+    async def _async_try(self, attempt: Attempt, *, alternate: bool, budget_s: float) -> None:
+        """Fetch one picture, score it, and adopt it when it is the best of the attempt."""
+        request = attempt.request
+        with attempt.timed(Phase.FETCH):
+            fetched = await self._fetcher.async_fetch(
+                alternate=alternate, budget_s=budget_s, expected_size=request.context.expected_size
+            )
+        try:
+            with attempt.timed(Phase.SCORE):
+                evaluation = await self._engine.async_run(lambda: self._evaluate(fetched, request))
+        except ImageError:
+            if attempt.evaluation is None:
+                attempt.strategy = fetched.evidence.strategy
+                attempt.evidence = redact(fetched.data[:EVIDENCE_BYTES].decode("latin-1"), limit=EVIDENCE_BYTES)
+            raise
+        if attempt.evaluation is None or _rank(evaluation) > _rank(attempt.evaluation):
+            attempt.adopt(fetched, evaluation)
+
+    def _evaluate(self, fetched: Fetched, request: Request) -> Evaluation:
+        """Score one picture (compute pool)."""
+        return self._detector.evaluate(
+            fetched.data,
+            when=fetched.captured_at,
+            baseline=request.baseline,
+            evidence=fetched.evidence,
+            context=request.context,
+        )
+
+    def _commit(self, attempt: Attempt) -> None:
+        """Write the file, then the rows in one transaction; on any error neither remains (compute pool)."""
+        record: FrameRecord | None = None
+        try:
+            if attempt.request.keep and attempt.evaluation is not None and attempt.fetched is not None:
+                with attempt.timed(Phase.STORE):
+                    record = self._write_file(attempt, attempt.fetched, attempt.evaluation)
+            with attempt.timed(Phase.COMMIT):
+                row = self._row(attempt, record)
+                attempt.committed = self._engine.catalogue.submit(
+                    lambda conn: queries.commit_attempt(conn, row)
+                ).result()
+        except BaseException:
+            if record is not None:
+                self._engine.storage.unlink(record.path)
+            raise
+        if record is not None and attempt.fetched is not None:
+            attempt.frame = FrameRef(
+                id=attempt.request.cid,
+                camera_id=self._camera_id,
+                path=record.path,
+                content_type=FramePath.parse(record.path).content_type,
+                captured_at=attempt.fetched.captured_at,
+                slot_at=attempt.request.slot_at,
+                score=record.score,
+                verdict=record.verdict,
+                faults=record.faults,
+            )
+
+    def _write_file(self, attempt: Attempt, fetched: Fetched, evaluation: Evaluation) -> FrameRecord:
+        """Stamp the picture as fetched, without touching its scan, and write it in its folder."""
+        request = attempt.request
+        note = FrameNote(
+            camera_id=self._camera_id,
+            run_ids=tuple(request.runs.values()),
+            captured_at=fetched.captured_at,
+            slot_at=request.slot_at,
+            sequence=request.sequence,
+            score=evaluation.score,
+            verdict=evaluation.verdict,
+            freshness=evaluation.freshness,
+            light=evaluation.light,
+            faults=evaluation.faults,
+            size=evaluation.size,
+            fetched_sha256=evaluation.sha256,
+        )
+        data = stamp(fetched.data, evaluation.content_type, note.to_comment())
+        kind = FrameKind.FRAME if evaluation.verdict.kept else FrameKind.QUARANTINE
+        path = self._engine.storage.write(
+            self._folder, kind, fetched.captured_at, request.cid, EXTENSIONS[evaluation.content_type], data
+        )
+        width, height = evaluation.size or (None, None)
+        return FrameRecord(
+            path=path,
+            byte_count=len(data),
+            width=width,
+            height=height,
+            score=evaluation.score,
+            verdict=evaluation.verdict,
+            freshness=evaluation.freshness,
+            light=evaluation.light,
+            faults=evaluation.faults,
+            fetched_sha256=evaluation.sha256,
+            file_sha256=hashlib.sha256(data).digest(),
+        )
+
+    def _row(self, attempt: Attempt, frame: FrameRecord | None) -> AttemptRecord:
+        """Return the attempt as the catalogue keeps it."""
+        request, evaluation = attempt.request, attempt.evaluation
+        return AttemptRecord(
+            id=request.cid,
+            camera_id=self._camera_id,
+            slot_at=request.slot_at,
+            started_at=attempt.started_at,
+            duration_ms=attempt.duration_ms,
+            outcome=attempt.outcome,
+            code=attempt.code,
+            phase=attempt.phase,
+            strategy=attempt.strategy,
+            tries=attempt.tries,
+            score=evaluation.score if evaluation else None,
+            phases=attempt.phases,
+            run_ids=tuple(request.runs.values()),
+            frame=frame,
+            probe=not request.keep,
+            evidence=attempt.evidence or None,
+            health=json.dumps(attempt.health.to_dict()),
+            baseline=evaluation.baseline.to_bytes() if evaluation else None,
+            strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
+        )
+
+    async def _async_roll_back(self, attempt: Attempt, err: TimelapserError) -> None:
+        """Turn an attempt that could not be stored into a failure that says nothing about the camera."""
+        _LOGGER.debug("Attempt %s could not be stored: %s", attempt.request.cid, err)
+        attempt.fail(err)
+        attempt.health, attempt.transition = attempt.request.health, None
+        attempt.frame = attempt.committed = attempt.evaluation = None
+        with suppress(TimelapserError):
+            await self._engine.async_run(lambda: self._commit(attempt))
+
+
+def _rank(evaluation: Evaluation) -> tuple[int, float]:
+    """Order evaluations from worst to best."""
+    return _ORDER.index(evaluation.verdict), evaluation.score or 0.0

@@ -1,0 +1,59 @@
+"""Constants shared by several modules of the integration."""
+
+from typing import Final
+
+from homeassistant.const import Platform
+
+DOMAIN: Final = "timelapser"
+
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.IMAGE,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+SYSTEM_UNIQUE_ID: Final = "system"
+SUBENTRY_TIMELAPSE: Final = "timelapse"
+
+# Camera entry data
+CONF_CAMERA: Final = "camera"
+"""Entity-registry id of the wrapped camera, or its entity_id when it has none."""
+
+# Camera entry options: the fields of core.models.QualityPolicy by their own names, and
+CONF_STRATEGY: Final = "strategy"
+CONF_QUARANTINE_DAYS: Final = "quarantine_days"
+DEFAULT_QUARANTINE_DAYS: Final = 14
+"""Days that a rejected frame is kept to be looked at: two weekends."""
+
+# Timelapse subentry data
+CONF_INTERVAL: Final = "interval"
+"""Seconds between two slots."""
+CONF_WINDOW: Final = "window"
+CONF_WINDOW_START: Final = "start"
+CONF_WINDOW_END: Final = "end"
+CONF_SUNRISE_OFFSET: Final = "sunrise_offset"
+CONF_SUNSET_OFFSET: Final = "sunset_offset"
+CONF_KEEP_DAYS: Final = "keep_days"
+"""Days that a frame is kept; 0 keeps it for ever."""
+DEFAULT_KEEP_DAYS: Final = 365
+"""A year of a scene, and then the oldest day goes."""
+
+# System entry data
+CONF_MEDIA_ROOT: Final = "media_root"
+CONF_BYTE_BUDGET: Final = "byte_budget"
+"""Gigabytes (10^9 bytes) that all frames together may take; absent for no limit."""
+
+# Bus events
+EVENT_IMAGE_CAPTURED: Final = f"{DOMAIN}_image_captured"
+EVENT_IMAGE_REJECTED: Final = f"{DOMAIN}_image_rejected"
+EVENT_CAPTURE_FAILED: Final = f"{DOMAIN}_capture_failed"
+EVENT_CAMERA_DEGRADED: Final = f"{DOMAIN}_camera_degraded"
+EVENT_CAMERA_RECOVERED: Final = f"{DOMAIN}_camera_recovered"
+EVENT_CAMERA_OFFLINE: Final = f"{DOMAIN}_camera_offline"
+EVENT_CAMERA_ONLINE: Final = f"{DOMAIN}_camera_online"
+EVENT_RUN_STARTED: Final = f"{DOMAIN}_run_started"
+EVENT_RUN_PAUSED: Final = f"{DOMAIN}_run_paused"
+EVENT_RUN_RESUMED: Final = f"{DOMAIN}_run_resumed"

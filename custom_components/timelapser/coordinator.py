@@ -1,0 +1,410 @@
+"""The coordinator of one camera: its timer, its lock, and the snapshot that entities show."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+import logging
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import CALLBACK_TYPE, Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
+
+from .bus import attempt_events, describe
+from .camera_state import CameraState
+from .capture import Attempt, Capturer, Request
+from .const import CONF_CAMERA, DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_RUN_PAUSED, EVENT_RUN_RESUMED, SUBENTRY_TIMELAPSE
+from .core.errors import Code, StorageError, TimelapserError
+from .core.health import Transition, entity_available, reset_quality
+from .core.models import FrameRef, Outcome, Reason, SceneContext
+from .core.readiness import Facts, StorageState, decide
+from .core.schedule import NextSlot
+from .core.ulid import new_ulid
+from .engine import Engine
+from .exceptions import attempt_error, not_loaded, rate_limited
+from .fetch import Fetcher, SourceCamera
+from .planner import MIN_BUDGET_S, Planner, attempt_budget
+from .settings import policy_from, schedule_from, strategy_from
+from .snapshot import CameraSnapshot
+from .sun import sun_elevation
+
+_LOGGER = logging.getLogger(__name__)
+
+type TimelapserConfigEntry = ConfigEntry[CameraCoordinator]
+type EventListener = Callable[[str, dict[str, Any]], None]
+
+MANUAL_GAP = timedelta(seconds=1)
+"""Least time between two captures by action."""
+PUBLISH_GAP = timedelta(seconds=60)
+"""Slow entities change at most this often, so that a short interval does not flood the recorder."""
+START_GRACE = timedelta(seconds=120)
+"""Time after the start in which a camera that is not loaded yet is no failure."""
+STOP_WAIT_S = 5.0
+"""Seconds that stopping waits for a running attempt."""
+
+_MISSED_REASONS = (
+    Reason.CAMERA_REMOVED,
+    Reason.CAMERA_OFF,
+    Reason.BACKOFF,
+    Reason.STORAGE_FULL,
+    Reason.STORAGE_UNAVAILABLE,
+)
+"""Reasons that leave a gap in a timelapse; the others are what the user asked for."""
+
+
+class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
+    """Runs the schedule of one camera; pushes, never polls."""
+
+    config_entry: TimelapserConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: TimelapserConfigEntry, engine: Engine) -> None:
+        """Prepare from the entry; nothing runs until ``async_start``."""
+        super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, update_interval=None)
+        self.engine = engine
+        self.source = SourceCamera(hass, entry.data[CONF_CAMERA])
+        self.policy = policy_from(entry.options)
+        timelapses = entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)
+        self.planner = Planner(hass, {item.subentry_id: schedule_from(item.data) for item in timelapses})
+        self.state = CameraState(
+            engine, entry, entry.data[CONF_CAMERA], {item.subentry_id: item.title for item in timelapses}
+        )
+        self.data = CameraSnapshot()
+        self._lock = asyncio.Lock()
+        self._event_listeners: list[EventListener] = []
+        self._storage = StorageState.OK
+        self._timer: CALLBACK_TYPE | None = None
+        self._publish_timer: CALLBACK_TYPE | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[Attempt] | None = None
+        self._started_at: datetime | None = None
+        self._published_at: datetime | None = None
+        self._manual_at: datetime | None = None
+        self._stopped = False
+
+    # Life cycle
+
+    async def async_start(self) -> None:
+        """Load what the catalogue knows, adopt orphans, and begin when Home Assistant has started."""
+        await self.state.async_load()
+        self._fetcher = Fetcher(
+            self.hass,
+            self.source,
+            strategy_from(self.config_entry.options),
+            self.engine.fetch,
+            refused=self.state.refuses_stream,
+        )
+        self._capturer = Capturer(
+            self.engine, self._fetcher, self.policy, camera_id=self.config_entry.entry_id, folder=self.state.folder
+        )
+        self._storage = await self.engine.async_run(self.engine.storage_state)
+        self.planner.plan(dt_util.utcnow())
+        self._publish()
+        entry = self.config_entry
+        entry.async_on_unload(async_at_started(self.hass, self._async_begin))
+        entry.async_on_unload(self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_on_stop))
+
+    async def _async_begin(self, _hass: HomeAssistant) -> None:
+        """Count what was missed while nothing ran, and start the timer."""
+        if self._stopped:
+            return
+        now = dt_util.utcnow()
+        self._started_at = now
+        missed = sum(
+            self.planner.passed(timelapse_id, since, now)
+            for timelapse_id in self.planner.schedules
+            if (since := self.state.recorded_until(timelapse_id)) is not None
+        )
+        if missed:
+            _LOGGER.info("%s: %d slots passed while Timelapser was not running", self.name, missed)
+            await self.state.async_add_missed(missed)
+        if (entity_id := self.source.entity_id) is not None:
+            self.config_entry.async_on_unload(
+                async_track_state_change_event(self.hass, entity_id, self._async_source_changed)
+            )
+        self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
+        self.planner.plan(now)
+        self._publish()
+        self._arm()
+
+    @callback
+    def _async_relocated(self, _event: Event) -> None:
+        """Follow the home's place and time zone."""
+        self.planner.relocate(dt_util.utcnow())
+        self._publish()
+        self._arm()
+
+    async def async_stop(self) -> None:
+        """Stop the timer and end a running attempt; nothing of it remains half done."""
+        self._stopped = True
+        for unsub in (self._timer, self._publish_timer):
+            if unsub:
+                unsub()
+        self._timer = self._publish_timer = None
+        self._fetcher.cancel()
+        running = [task for task in (self._task, self._running) if task is not None and not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=STOP_WAIT_S)
+
+    async def _async_on_stop(self, _event: Event) -> None:
+        """Stop with Home Assistant, which does not unload entries."""
+        await self.async_stop()
+
+    # Timer
+
+    def _decide(self, timelapse_id: str, now: datetime) -> Reason:
+        """Return why a timelapse does or does not capture at an instant."""
+        run = self.state.runs[timelapse_id]
+        return decide(
+            Facts(
+                run_state=run.state,
+                recording=not self.state.paused(timelapse_id),
+                camera_present=self.source.present or self._in_grace(now),
+                camera_on=self.source.on,
+                window=self.planner.window(timelapse_id, now),
+                storage=self._storage,
+                breaker_open_until=self.state.health.connectivity.backoff_until(now),
+                now=now,
+            )
+        )
+
+    def _in_grace(self, now: datetime) -> bool:
+        """Return whether cameras may still be loading."""
+        return self._started_at is None or now - self._started_at < START_GRACE
+
+    @callback
+    def _arm(self) -> None:
+        """Set the timer for whatever comes first: a slot, a change of a window, or a probe."""
+        if self._timer:
+            self._timer()
+            self._timer = None
+        if self._stopped or self._started_at is None:
+            return
+        now = dt_util.utcnow()
+        probe = self.state.health.connectivity.backoff_until(now) if self._wants_frames() else None
+        wakes = [wake for wake in (self.planner.next_wake(now), probe) if wake]
+        if wakes:
+            self._timer = async_track_point_in_utc_time(self.hass, self._async_wake, min(wakes))
+
+    @callback
+    def _async_wake(self, _now: datetime) -> None:
+        """Do what is due, in a task that ends with the entry."""
+        self._timer = None
+        self._task = self.config_entry.async_create_background_task(
+            self.hass, self._async_tick(), f"{DOMAIN} {self.name}"
+        )
+
+    async def _async_tick(self) -> None:
+        """Fill the due slots with one attempt, or probe, or only note the reasons; then arm the timer again."""
+        now = dt_util.utcnow()
+        due: dict[str, NextSlot] = {}
+        try:
+            self._storage = await self.engine.async_run(self.engine.storage_state)
+            due = self.planner.due(now)
+            reasons = {timelapse_id: self._decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
+            ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
+            if self.source.entity is None and self._in_grace(now):
+                ready = []
+            self.planner.missed += sum(reason in _MISSED_REASONS for reason in reasons.values())
+            if ready:
+                slots = [due[timelapse_id] for timelapse_id in ready]
+                await self._async_attempt(max(slot.at for slot in slots), ready, attempt_budget(slots, now))
+            elif self._probe_due(now):
+                await self._async_attempt(now, [], MIN_BUDGET_S, keep=False)
+        except TimelapserError as err:
+            _LOGGER.warning("%s: the slot could not be handled: %s", self.name, err)
+        finally:
+            if not self._stopped:
+                for timelapse_id, slot in due.items():
+                    self.planner.advance(timelapse_id, slot.at)
+                self._publish()
+                self._arm()
+
+    def _probe_due(self, now: datetime) -> bool:
+        """Return whether an unreachable camera is to be tried outside of the slots."""
+        connectivity = self.state.health.connectivity
+        return connectivity.breaker_open and connectivity.backoff_until(now) is None and self._wants_frames()
+
+    def _wants_frames(self) -> bool:
+        """Return whether any timelapse records and the camera could answer."""
+        recording = any(not self.state.paused(timelapse_id) for timelapse_id in self.planner.schedules)
+        return recording and self.source.present and self.source.on
+
+    # Attempts
+
+    async def _async_attempt(
+        self,
+        slot_at: datetime,
+        timelapse_ids: list[str],
+        budget_s: float,
+        *,
+        keep: bool = True,
+        parent: Context | None = None,
+    ) -> Attempt:
+        """Make one attempt for all timelapses that are due, and tell of it."""
+        async with self._lock:
+            request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
+            attempt = await self._async_own(self._capturer.async_attempt(request))
+            self.state.adopt(attempt)
+            if attempt.committed is not None and (missed := self.planner.take_missed()):
+                await self.state.async_add_missed(missed)
+            self._tell(attempt, parent)
+            return attempt
+
+    async def _async_own(self, work: Coroutine[Any, Any, Attempt]) -> Attempt:
+        """Run an attempt as a task of the entry, which ends with it; who called is told, not cancelled."""
+        self._running = self.config_entry.async_create_background_task(self.hass, work, f"{DOMAIN} attempt {self.name}")
+        try:
+            return await self._running
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self._running.cancel()
+                raise
+            raise not_loaded(self.name) from None
+
+    def _request(self, slot_at: datetime, timelapse_ids: list[str], budget_s: float, *, keep: bool) -> Request:
+        """Return what an attempt starts from."""
+        now = dt_util.utcnow()
+        return Request(
+            cid=new_ulid(now),
+            slot_at=slot_at,
+            budget_s=budget_s,
+            keep=keep,
+            runs={timelapse_id: self.state.runs[timelapse_id].id for timelapse_id in timelapse_ids},
+            sequence=self.state.row.captured + self.state.row.rejected + 1,
+            health=self.state.health,
+            baseline=self.state.baseline,
+            context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
+        )
+
+    @callback
+    def _tell(self, attempt: Attempt, parent: Context | None) -> None:
+        """Fire the events of an attempt, log changes of health, and pass on what the event entity shows."""
+        context = Context(id=attempt.request.cid, parent_id=parent.id if parent else None)
+        for event_type, data in attempt_events(attempt, self.who):
+            self.async_fire(event_type, data, context)
+        if attempt.transition is not None:
+            level = logging.WARNING if attempt.transition in (Transition.DEGRADED, Transition.OFFLINE) else logging.INFO
+            _LOGGER.log(level, "%s is %s (%s)", self.name, attempt.transition, attempt.code or attempt.outcome)
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """Return what names the camera in events."""
+        return {"entry_id": self.config_entry.entry_id, "name": self.name, "camera": self.source.entity_id}
+
+    @callback
+    def async_fire(self, event_type: str, data: dict[str, Any], context: Context) -> None:
+        """Fire a bus event and pass it to the event entity."""
+        self.hass.bus.async_fire(event_type, data, context=context)
+        short = event_type.removeprefix(f"{DOMAIN}_").removeprefix("camera_")
+        for listener in list(self._event_listeners):
+            listener(short, data)
+
+    @callback
+    def async_add_event_listener(self, listener: EventListener) -> CALLBACK_TYPE:
+        """Call a listener with each event but those of good frames; returns how to stop that."""
+        self._event_listeners.append(listener)
+        return lambda: self._event_listeners.remove(listener)
+
+    @callback
+    def _async_source_changed(self, event: Event[EventStateChangedData]) -> None:
+        """Try an unreachable camera at once when its entity comes back."""
+        old, new = event.data["old_state"], event.data["new_state"]
+        down = (STATE_UNAVAILABLE, STATE_UNKNOWN)
+        if new is None or new.state in down or (old is not None and old.state not in down):
+            return
+        self.state.health = entity_available(self.state.health, dt_util.utcnow())
+        if self._task is None or self._task.done():
+            self._arm()
+
+    # Actions
+
+    async def async_capture_now(self, context: Context | None = None) -> dict[str, Any]:
+        """Capture at once for every recording timelapse, whatever its window."""
+        now = dt_util.utcnow()
+        if self._manual_at is not None and now - self._manual_at < MANUAL_GAP:
+            raise rate_limited()
+        self._manual_at = now
+        recording = [timelapse_id for timelapse_id in self.planner.schedules if not self.state.paused(timelapse_id)]
+        attempt = await self._async_attempt(now, recording, MIN_BUDGET_S, parent=context)
+        self._publish(force=True)
+        self._arm()
+        if attempt.outcome is Outcome.FAILED:
+            raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
+        return describe(attempt)
+
+    async def async_evaluate(self, _context: Context | None = None) -> dict[str, Any]:
+        """Fetch and score now; nothing is kept and nothing counts."""
+        async with self._lock:
+            request = self._request(dt_util.utcnow(), [], MIN_BUDGET_S, keep=False)
+            attempt = await self._async_own(self._capturer.async_look(request))
+        if attempt.evaluation is None:
+            raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
+        return describe(attempt)
+
+    async def async_reset_degraded(self, context: Context | None = None) -> dict[str, Any]:
+        """Leave degraded mode and begin the count of bad frames anew."""
+        async with self._lock:
+            changed = self.state.health.quality.degraded
+            await self.state.async_set_health(reset_quality(self.state.health))
+        if changed:
+            data = {**self.who, "correlation_id": new_ulid(), "health": self.state.health.health, "by": "reset"}
+            self.async_fire(
+                EVENT_CAMERA_RECOVERED, data, Context(id=data["correlation_id"]) if context is None else context
+            )
+        self._publish(force=True)
+        return {"changed": changed, "health": self.state.health.health}
+
+    async def async_set_recording(self, subentry_id: str, recording: bool) -> None:
+        """Resume or pause a timelapse."""
+        if self.state.paused(subentry_id) is not recording:
+            return
+        await self.state.async_set_paused(subentry_id, not recording)
+        cid = new_ulid()
+        data = {
+            **self.who,
+            "correlation_id": cid,
+            "timelapse_id": subentry_id,
+            "run_id": self.state.runs[subentry_id].id,
+        }
+        self.hass.bus.async_fire(EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED, data, context=Context(id=cid))
+        self.planner.advance(subentry_id, dt_util.utcnow())
+        self._publish(force=True)
+        self._arm()
+
+    async def async_read_frame(self, frame: FrameRef) -> bytes | None:
+        """Return the bytes of a stored frame, or None when it is gone."""
+        try:
+            return await self.engine.async_run(lambda: self.engine.storage.read(frame.path))
+        except StorageError:
+            return None
+
+    # Publishing
+
+    @callback
+    def _publish(self, *, force: bool = False) -> None:
+        """Push a new snapshot: at once when it matters, else not before the last one is a minute old."""
+        now = dt_util.utcnow()
+        reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
+        snapshot = self.state.snapshot(self.planner.slots, reasons)
+        due_at = self._published_at + PUBLISH_GAP if self._published_at else now
+        if force or now >= due_at or snapshot.matters(self.data):
+            if self._publish_timer:
+                self._publish_timer()
+                self._publish_timer = None
+            self._published_at = now
+            self.async_set_updated_data(snapshot)
+        elif self._publish_timer is None and not self._stopped:
+            self._publish_timer = async_track_point_in_utc_time(self.hass, self._async_publish_late, due_at)
+
+    @callback
+    def _async_publish_late(self, _now: datetime) -> None:
+        """Push what was held back."""
+        self._publish_timer = None
+        self._publish(force=True)

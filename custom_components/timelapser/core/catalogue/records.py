@@ -1,0 +1,153 @@
+"""What goes into the catalogue and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..errors import Code
+from ..models import Fault, FetchStrategy, Freshness, Light, Outcome, Phase, RunState, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameRecord:
+    """A stored still to be entered; its kind, instant, id and type are those of its path.
+
+    ``path`` is what ``Storage.write`` returned; ``byte_count`` is the size of the file; width and height are pixels.
+    """
+
+    path: str
+    byte_count: int
+    width: int | None
+    height: int | None
+    score: float | None
+    verdict: Verdict
+    freshness: Freshness
+    light: Light | None
+    faults: tuple[Fault, ...] = ()
+    fetched_sha256: bytes
+    file_sha256: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptRecord:
+    """One attempt with all that is to be written with it, in one transaction.
+
+    ``run_ids`` are the runs whose slot it was, also when nothing was kept. ``phases`` are milliseconds by phase.
+    ``health``, ``baseline`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe`` was asked
+    for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
+    """
+
+    id: str
+    camera_id: str
+    slot_at: datetime
+    started_at: datetime
+    duration_ms: int
+    outcome: Outcome
+    code: Code | None = None
+    phase: Phase | None = None
+    strategy: FetchStrategy | None = None
+    tries: int = 1
+    score: float | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    run_ids: tuple[str, ...] = ()
+    frame: FrameRecord | None = None
+    health: str | None = None
+    baseline: bytes | None = None
+    strategy_note: str | None = None
+    probe: bool = False
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitResult:
+    """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id."""
+
+    captured: int
+    rejected: int
+    failed: int
+    byte_count: int
+    image_counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraRow:
+    """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk."""
+
+    id: str
+    source_key: str
+    name: str
+    folder: str
+    created_at: datetime
+    removed_at: datetime | None
+    captured: int
+    rejected: int
+    failed: int
+    missed: int
+    byte_count: int
+    health: str | None
+    baseline: bytes | None
+    last_slot_at: datetime | None
+    strategy_note: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRow:
+    """A run; ``ended_at`` is set once it is completed."""
+
+    id: str
+    timelapse_id: str
+    name: str | None
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None
+    image_count: int
+    starred: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimelapseRow:
+    """A timelapse with the run that is under way, if any."""
+
+    id: str
+    camera_id: str
+    name: str
+    paused: bool
+    created_at: datetime
+    removed_at: datetime | None
+    last_slot_at: datetime | None
+    run: RunRow | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptRow:
+    """A past attempt; ``has_frame`` says that a still of the same id is (still) kept."""
+
+    id: str
+    slot_at: datetime
+    started_at: datetime
+    duration_ms: int
+    outcome: Outcome
+    code: Code | None
+    phase: Phase | None
+    strategy: FetchStrategy | None
+    tries: int
+    score: float | None
+    phases: Mapping[str, float]
+    has_frame: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A frame as retention sees it: its row, its relative path and its size in bytes."""
+
+    seq: int
+    path: str
+    byte_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion took out: the files that are now to be unlinked, and the image counts that changed."""
+
+    files: tuple[StoredFile, ...]
+    image_counts: Mapping[str, int]

@@ -1,0 +1,7 @@
+"""Judges pictures: bytes, pixels, and what the camera showed before."""
+
+from .baseline import Baseline
+from .detector import Detector
+from .gate import Gated, gate
+
+__all__ = ["Baseline", "Detector", "Gated", "gate"]

@@ -1,0 +1,173 @@
+"""Looks at one picture and says how good it is and what is wrong with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+import hashlib
+from time import perf_counter
+
+from ..models import (
+    Evaluation,
+    Fault,
+    FaultKind,
+    FetchEvidence,
+    Freshness,
+    SceneContext,
+    Sensitivity,
+    Verdict,
+)
+from . import faults, freshness, verdict
+from .baseline import Baseline
+from .decode import UndecodableError, decode
+from .features import measure
+from .gate import Gated, gate
+from .light import light_of
+from .lost import measure_lost
+
+
+class _Clock:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.timings: dict[str, float] = {}
+        self._start = self._last = perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Note how long the stage took that ends now."""
+        now = perf_counter()
+        self.timings[stage] = round((now - self._last) * 1000, 3)
+        self.timings["total"] = round((now - self._start) * 1000, 3)
+        self._last = now
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Subject:
+    """A picture that passed the gate, and what is known of it before it is decoded."""
+
+    gated: Gated
+    sha256: bytes
+    freshness: Freshness
+    baseline: Baseline
+    clock: _Clock
+
+
+class Detector:
+    """Scores pictures; holds no state but its settings, so any number of threads may share it.
+
+    ``sensitivity`` sets the limits, ``reject_below`` (score, 0..100) takes the place of its reject limit. ``heavy``
+    runs the full-resolution checks on every picture and not only on suspect ones.
+    """
+
+    def __init__(
+        self, sensitivity: Sensitivity | str = Sensitivity.MEDIUM, heavy: bool = True, reject_below: float | None = None
+    ) -> None:
+        """Keep the settings."""
+        self._limits = verdict.Limits.of(Sensitivity(sensitivity), reject_below)
+        self._heavy = heavy
+
+    def evaluate(
+        self,
+        data: bytes,
+        *,
+        when: datetime,
+        baseline: Baseline | None = None,
+        evidence: FetchEvidence | None = None,
+        context: SceneContext | None = None,
+    ) -> Evaluation:
+        """Return score, verdict, faults and the updated baseline of one picture as it was fetched.
+
+        ``when`` is aware. Raises ImageError for bytes that do not pass the gate, and nothing for those that do: a
+        picture that cannot be decoded is ``unreadable``, without a score.
+        """
+        clock = _Clock()
+        gated = gate(data)
+        clock.lap("gate")
+        sha256 = hashlib.sha256(data).digest()
+        seen = freshness.with_bytes(baseline or Baseline.empty(), sha256, when)
+        subject = _Subject(
+            gated=gated,
+            sha256=sha256,
+            freshness=freshness.judge(seen, evidence, when),
+            baseline=seen,
+            clock=clock,
+        )
+        clock.lap("hash")
+        try:
+            return self._look(data, subject, when, evidence, context or SceneContext())
+        except UndecodableError as err:
+            clock.lap("decode")
+            return _unreadable(subject, err)
+
+    def _look(
+        self, data: bytes, subject: _Subject, when: datetime, evidence: FetchEvidence | None, context: SceneContext
+    ) -> Evaluation:
+        """Decode, measure and judge; raises UndecodableError."""
+        gated, clock = subject.gated, subject.clock
+        planes = decode(data, gated)
+        clock.lap("decode")
+        measured = measure(planes)
+        features = measured.features
+        light = light_of(features, context.sun_elevation)
+        moved = freshness.motion(subject.baseline, measured.sample, gated.size)
+        same = freshness.is_same(moved, subject.baseline.usual_noise(light))
+        baseline = freshness.with_sample(subject.baseline, measured.sample, gated.size, when, same=same)
+        if moved is not None:
+            features |= {"changed_most": moved.most, "changed_calm": moved.calm}
+        clock.lap("features")
+
+        def found() -> list[Fault]:
+            return faults.find(
+                features,
+                planes,
+                gated,
+                freshness=subject.freshness,
+                frozen=freshness.is_frozen(baseline, when),
+                evidence=evidence,
+                expected=context.expected_size,
+            )
+
+        named = found()
+        score = verdict.score_of(named)
+        decided = verdict.verdict_of(score, named, self._limits)
+        clock.lap("verdict")
+        if self._heavy or decided is not Verdict.GOOD:
+            features |= measure_lost(planes)
+            named = found()
+            score = verdict.score_of(named)
+            decided = verdict.verdict_of(score, named, self._limits)
+            clock.lap("heavy")
+        if decided.kept:
+            baseline = baseline.learned(light, None if moved is None or same else moved.calm)
+        return Evaluation(
+            score=score,
+            verdict=decided,
+            faults=tuple(named),
+            features=features,
+            light=light,
+            freshness=subject.freshness,
+            size=gated.size,
+            content_type=gated.content_type,
+            sha256=subject.sha256,
+            timings=clock.timings,
+            baseline=baseline,
+        )
+
+
+def _unreadable(subject: _Subject, err: UndecodableError) -> Evaluation:
+    """Return the evaluation of a picture that no decoder could read."""
+    whole = subject.gated.ends_cleanly
+    kind = FaultKind.UNDECODABLE if whole else FaultKind.TRUNCATED
+    words = f"it cannot be decoded ({err})" if whole else "the picture's data end too early"
+    return Evaluation(
+        score=None,
+        verdict=Verdict.UNREADABLE,
+        faults=(Fault(kind, 1.0, words=words),),
+        features={},
+        light=None,
+        freshness=subject.freshness,
+        size=subject.gated.size,
+        content_type=subject.gated.content_type,
+        sha256=subject.sha256,
+        timings=subject.clock.timings,
+        baseline=subject.baseline,
+    )

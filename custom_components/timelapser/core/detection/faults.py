@@ -1,0 +1,218 @@
+"""From measurements to named faults: one measurement for each, one ramp for each, no blend."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ..models import Fault, FaultKind, FetchEvidence, Freshness
+from .decode import Planes
+from .features import BLACK_LEVEL, MID_GREY
+from .gate import Gated
+
+SOFT: Final = frozenset(
+    (FaultKind.BLUR, FaultKind.NOISE, FaultKind.PINK, FaultKind.TOO_SMALL, FaultKind.NO_END_MARKER)
+)
+"""Kinds that may also be how a camera always looks: on a single frame they make it suspect at most."""
+SOFT_LIMIT: Final = 0.45
+"""Severity that such a fault does not exceed without history."""
+HARD: Final = 0.9
+"""Severity of a picture that certainly shows nothing."""
+CUT: Final = 0.6
+"""Least severity of a picture that the decoder says is cut or damaged: rejected at any sensitivity but ``low``, and
+there too once a tenth of it is lost."""
+
+BLACK_SPECKLE: Final = (0.5, 1.5)
+"""Spread of a black picture's pixels in levels: under the first not even a sensor shows, over the second it is a
+dark night."""
+WHITE_LOWEST: Final = 235
+"""Luma that all but 1 % of a white picture reach."""
+WHITE_STRUCTURE: Final = 3.0
+"""Levels of structure under which such a picture shows nothing; snow and fog have more."""
+CLIPPED: Final = (0.6, 0.98)
+"""Share of clipped pixels, from the first of which something is wrong; sun and snow clip up to 40 %."""
+UNIFORM_STRUCTURE: Final = (0.4, 1.0)
+"""Levels of structure: under the first a picture is one colour. A plain wall has 2 and more by its light alone."""
+UNIFORM_SHARE: Final = (0.85, 0.97)
+"""Share of one level: a slate with a text on it."""
+UNIFORM_LEVEL: Final = 24
+"""Luma under which one level may fill a good night."""
+GREY: Final = (0.25, 0.55)
+"""Share of cells that a decoder never wrote. A privacy mask may have this grey, but not over half of the picture."""
+GREEN: Final = (0.04, 0.20)
+"""Share of cells with the green of zero planes."""
+MAGENTA: Final = (0.06, 0.30)
+"""Share of strongly magenta cells; flower beds and signs have a few per cent."""
+CAST: Final = (0.50, 0.85)
+"""Share of cells with a pink cast: what should be grey or green has it too. Purple skies leave out the ground."""
+TAIL_ROWS: Final = 0.01
+"""Share of the height from which repeated rows count: one row of macroblocks of 720p is 2 %."""
+TAIL_STEP: Final = 4.0
+"""Levels by which the rows above differ: a picture breaks off, a scene does not."""
+SMEAR_ROWS: Final = 0.04
+"""Share of the height from which a repeated row that is not flat counts."""
+SMEAR_ACTIVITY: Final = 1.5
+"""Levels between neighbouring columns of such a row; bars and floors have none."""
+FLAT_ROW: Final = 3
+"""Levels within a flat row."""
+NEUTRAL_TAIL: Final = 4
+"""Distance of Cb and Cr from 128 in a grey row; wider than in a cell, for the colour that bleeds in above it."""
+END_GREY: Final = 0.05
+"""Share of the last block row that is exactly 128, from which a closed JPEG was cut, if the decoder cannot tell."""
+BLUR: Final = (0.055, 0.020)
+"""Sharpness: photographs of scenes 0.065..1.8, out of focus by 3 to 5 analysis pixels 0.013..0.045."""
+HEAVY_BLUR: Final = (0.070, 0.025)
+"""Crispness: photographs of scenes 0.095..2, out of focus by 5 to 8 analysis pixels 0.01..0.07; noise, which hides
+stronger blur from the sharpness, is too small to be in it."""
+BLUR_CONTRAST: Final = 30.0
+"""Energy of coarse and broad detail under which the one and the other are not judged: fog, walls, dark nights."""
+NOISE: Final = (3.5, 8.5)
+"""Analysis levels of noise: foliage and fur reach 3..6, night gain 2, a sensor noise of 40 levels at 1080p 12."""
+STATIC_NOISE: Final = 6.0
+"""Analysis levels of noise over which a picture whose structure is smaller than its noise has no scene in it."""
+SMALL_SIDE: Final = 120
+"""Pixels of the shorter side under which details are lost whatever the camera."""
+NO_END: Final = 0.08
+"""Severity of a missing end marker on a picture that is whole."""
+
+
+def _ramp(value: float, limits: tuple[float, float]) -> float:
+    """Return 0 at the first limit, 1 at the second, and what lies between in between."""
+    return min(1.0, max(0.0, (value - limits[0]) / (limits[1] - limits[0])))
+
+
+def find(
+    features: Mapping[str, float],
+    planes: Planes,
+    gated: Gated,
+    *,
+    freshness: Freshness,
+    frozen: bool,
+    evidence: FetchEvidence | None,
+    expected: tuple[int, int] | None,
+) -> list[Fault]:
+    """Return the faults of a decoded picture, the worst first; severities are 0..1."""
+    found = [
+        *_damage(features, planes, gated, evidence),
+        *_emptiness(features),
+        *_colour(features),
+        *_repetition(freshness, frozen=frozen),
+        *_softness(features, gated, expected),
+    ]
+    return sorted((fault for fault in found if fault.severity > 0), key=lambda fault: -fault.severity)
+
+
+def _per_cent(share: float) -> str:
+    """Return a share in words."""
+    return f"{share * 100:.0f} %"
+
+
+def _damage(
+    features: Mapping[str, float], planes: Planes, gated: Gated, evidence: FetchEvidence | None
+) -> Iterator[Fault]:
+    """Yield what was lost on the way from the camera."""
+    if evidence is not None and (evidence.is_corrupt or evidence.decoder_errors):
+        yield Fault(FaultKind.STREAM_DAMAGE, HARD, words=f"the stream was damaged: {evidence.decoder_errors} errors")
+    tail = _tail(features)
+    short = "premature end" in planes.warning
+    if planes.warning and not short:
+        yield Fault(FaultKind.STREAM_DAMAGE, CUT, words=f"the decoder says: {planes.warning}")
+    if tail is not None and (not short or features["tail_share"] >= TAIL_ROWS):
+        yield tail
+    elif short or (not planes.watched and gated.content_type == "image/jpeg" and _ends_grey(features, gated)):
+        lost = max(features["tail_share"], features["grey_share"])
+        yield Fault(FaultKind.TRUNCATED, min(1.0, CUT + lost), "end", "the picture's data end too early")
+    elif features.get("lost_share", 0.0) and features["lost_step"] >= TAIL_STEP:
+        yield _stripes(features)
+    elif not gated.ends_cleanly:
+        yield Fault(FaultKind.NO_END_MARKER, NO_END, "end", "the end marker is missing, the picture is whole")
+
+
+def _ends_grey(features: Mapping[str, float], gated: Gated) -> bool:
+    """Return whether the last blocks of a JPEG were never written, where the decoder does not say so."""
+    return features["grey_share"] < 1 and features["end_grey"] > (END_GREY if gated.ends_cleanly else 0.0)
+
+
+def _tail(features: Mapping[str, float]) -> Fault | None:
+    """Return the fault of rows at the bottom that a decoder made up."""
+    share = features["tail_share"]
+    if not TAIL_ROWS <= share < 1 or features["tail_step"] < TAIL_STEP:
+        return None
+    where = f"from {_per_cent(1 - share)} of the height"
+    severity = min(1.0, CUT + share)
+    if features["tail_range"] <= FLAT_ROW:
+        if features["tail_green"]:
+            return Fault(FaultKind.GREEN, severity, where, f"flat green {where}")
+        neutral = features["tail_colour"] <= NEUTRAL_TAIL
+        if neutral and MID_GREY[0] <= features["tail_level"] <= MID_GREY[1]:
+            return Fault(FaultKind.TRUNCATED, severity, where, f"flat grey {where}")
+    elif share >= SMEAR_ROWS and features["tail_activity"] >= SMEAR_ACTIVITY:
+        return Fault(FaultKind.TRUNCATED, severity, where, f"one row repeated {where}")
+    return None
+
+
+def _stripes(features: Mapping[str, float]) -> Fault:
+    """Return the fault of rows of blocks that a decoder never wrote."""
+    kind, word = (FaultKind.GREEN, "green") if features["lost_green"] else (FaultKind.GREY, "grey")
+    where = f"from {_per_cent(features['lost_top'])} of the height"
+    share = features["lost_share"]
+    return Fault(kind, min(1.0, CUT + share), where, f"{_per_cent(share)} of the height is flat {word}")
+
+
+def _emptiness(features: Mapping[str, float]) -> Iterator[Fault]:
+    """Yield the one fault of a picture that shows nothing."""
+    structure, level = features["structure"], features["luma_mean"]
+    if features["peak"] <= BLACK_LEVEL:
+        doubt = _ramp(features["speckle"], BLACK_SPECKLE)
+        severity = 1.0 if doubt == 0 else SOFT_LIMIT * (1 - doubt)
+        yield Fault(FaultKind.BLACK, severity, words=f"nothing brighter than {features['peak']:.0f} of 255")
+        return
+    white = features["lowest"] >= WHITE_LOWEST and structure < WHITE_STRUCTURE
+    clipped = _ramp(features["clipped_share"], CLIPPED)
+    if white or clipped:
+        words = f"{_per_cent(features['clipped_share'])} of the picture is pure white"
+        yield Fault(FaultKind.WHITE, HARD if white else HARD * clipped, words=words)
+        return
+    if MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]:
+        return
+    flat = 1 - _ramp(structure, UNIFORM_STRUCTURE)
+    slate = 0.0
+    if features["mode_level"] >= UNIFORM_LEVEL:
+        slate = _ramp(features["mode_share"], UNIFORM_SHARE)
+    words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
+    yield Fault(FaultKind.UNIFORM, HARD * max(flat, slate), words=words)
+
+
+def _colour(features: Mapping[str, float]) -> Iterator[Fault]:
+    """Yield the colours that decoders and cameras leave when something is missing."""
+    grey, green, pink = features["grey_share"], features["green_share"], features["pink_share"]
+    yield Fault(FaultKind.GREY, HARD * _ramp(grey, GREY), words=f"{_per_cent(grey)} of the picture is flat grey")
+    if features["tail_green"] == 0 or features["tail_share"] == 1:
+        yield Fault(FaultKind.GREEN, HARD * _ramp(green, GREEN), words=f"{_per_cent(green)} of the picture is green")
+    magenta = HARD * _ramp(pink, MAGENTA)
+    if magenta:
+        yield Fault(FaultKind.PINK, magenta, words=f"{_per_cent(pink)} of the picture is magenta")
+        return
+    yield Fault(FaultKind.PINK, SOFT_LIMIT * _ramp(features["cast_share"], CAST), words="a pink cast over everything")
+
+
+def _repetition(freshness: Freshness, *, frozen: bool) -> Iterator[Fault]:
+    """Yield that the camera shows the past."""
+    if freshness is Freshness.STALE:
+        yield Fault(FaultKind.STALE, HARD, words="the same bytes again and again")
+    elif frozen:
+        yield Fault(FaultKind.FROZEN, HARD, words="the same picture again and again")
+
+
+def _softness(features: Mapping[str, float], gated: Gated, expected: tuple[int, int] | None) -> Iterator[Fault]:
+    """Yield what may also be how the camera always looks."""
+    sharp = _ramp(features["sharpness"], BLUR) if features["coarse"] >= BLUR_CONTRAST else 0.0
+    crisp = _ramp(features["crispness"], HEAVY_BLUR) if features["broad"] >= BLUR_CONTRAST else 0.0
+    words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
+    yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
+    noise = features["noise"]
+    static = noise >= STATIC_NOISE and features["structure"] < noise
+    severity = HARD if static else SOFT_LIMIT * _ramp(noise, NOISE)
+    words = "nothing but noise" if static else f"noise of {noise:.1f} levels"
+    yield Fault(FaultKind.NOISE, severity, words=words)
+    width, height = gated.size
+    if min(width, height) < SMALL_SIDE or (expected is not None and width < expected[0] and height < expected[1]):
+        yield Fault(FaultKind.TOO_SMALL, SOFT_LIMIT, words=f"only {width}x{height} pixels")

@@ -1,0 +1,225 @@
+"""What is measured on a decoded picture: named numbers, each with one meaning, and a small copy for comparison."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import kernels
+from .decode import Planes
+
+ANALYSIS_WIDTH: Final = 640
+"""Pixels. Every picture is shrunk by the whole number that comes nearest to this width (480..960 results), so that
+sharpness and noise do not depend on the resolution; the Laplacian of one scene differs eightfold between sizes."""
+CELL: Final = 4
+"""Analysis pixels on a side of one cell: 160 cells on the width."""
+PRINT_SIZE: Final = (160, 90)
+"""Width and height of the small copy that the next picture is compared with."""
+OSD_SHARE: Final = 0.15
+"""Share of the height at the top and at the bottom where cameras burn in clock and name."""
+BLACK_LEVEL: Final = 16
+"""Luma that a black picture does not exceed: 0 in full range, 16 in video range."""
+CLIPPED_LEVEL: Final = 250
+"""Luma that counts as clipped."""
+MID_GREY: Final = (126, 132)
+"""Luma of what a decoder never wrote: 128, which video range turns to 130."""
+NEUTRAL: Final = 2
+"""Distance from 128 of a colour difference without colour: one step of JPEG quantisation."""
+FLAT_RANGE: Final = 2
+"""Levels within a flat cell: the ringing of an edge nearby, but no texture and no sensor noise."""
+TAIL_MEAN: Final = 0.3
+"""Mean difference, in levels, of rows that repeat. Rows of walls and poles that a low bitrate flattened differ more."""
+TAIL_PEAK: Final = 4
+"""Largest difference, in levels, of rows that repeat."""
+TAIL_COLUMNS: Final = 240
+"""Columns looked at for repeated rows by the fast measurement."""
+TAIL_CONTEXT: Final = 32
+"""Rows above repeated rows that show how abruptly they begin: two rows of macroblocks, the first may be half good."""
+COLOUR_LUMA: Final = 40
+"""Luma under which colour is noise times the white balance's gain."""
+STRONG_COLOUR: Final = 100
+"""Levels between the channels of the green and the magenta that decoders leave; meadows have under 80."""
+GREEN_FLOOR: Final = 30
+"""Level that red and blue stay under in the green of zero planes, (0, 135, 0)."""
+CAST_LEVEL: Final = 8
+"""Distance of both colour differences above 128 in a cell with a pink cast."""
+CALM_QUANTILE: Final = 0.2
+"""Quantile of the cells that noise is measured in: the calmest fifth has no texture in nearly every scene."""
+LAPLACIAN_GAIN: Final = 20
+"""Mean squared response of the Laplacian (4, -1, -1, -1, -1) to white noise of variance 1."""
+IMMERKAER: Final = 1.2533 / 6
+"""sqrt(pi / 2) / 6: from the mean absolute residual to the standard deviation of noise (Immerkaer 1996)."""
+
+FEATURES: Final[Mapping[str, str]] = {
+    "luma_mean": "mean luma, 0..255",
+    "luma_spread": "95th minus 5th percentile of luma, 0..255",
+    "peak": "highest luma outside the clock's bands, 0..255",
+    "lowest": "1st percentile of luma, 0..255",
+    "clipped_share": "share of pixels of luma 250 and over, 0..1",
+    "mode_level": "most common luma, 0..255",
+    "mode_share": "share of pixels within 1 of the most common luma, 0..1",
+    "structure": "standard deviation of the cells' means outside the clock's bands, levels",
+    "speckle": "standard deviation of single pixels outside the clock's bands, levels: structure and noise",
+    "grey_share": "share of cells that are flat, neutral and mid-grey, 0..1",
+    "green_share": "share of cells of the green of zero planes, 0..1",
+    "pink_share": "share of cells of strong magenta, 0..1",
+    "cast_share": "share of cells that are lit and whose Cb and Cr are both 8 and more above neutral, 0..1",
+    "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
+    "tail_share": "share of the height, from the bottom, in which every row equals the last, 0..1",
+    "tail_level": "mean luma of the last row, 0..255",
+    "tail_range": "highest minus lowest luma of the last row, 0..255",
+    "tail_activity": "mean step between neighbouring columns of the last row, levels",
+    "tail_step": "mean difference between the repeated rows and the 32 above them, levels",
+    "tail_colour": "largest distance of Cb and Cr from 128 in the last row, 0..128",
+    "tail_green": "1 where the last row has the green of zero planes, else 0",
+    "end_grey": "share of the width, from the right, in which the last block row is exactly 128, 0..1",
+    "fine": "mean squared Laplacian, less that of the noise, levels squared",
+    "middle": "the same of the picture at half the size, levels squared",
+    "coarse": "the same of the picture at a quarter of the size, levels squared",
+    "broad": "the same of the picture at an eighth of the size, levels squared",
+    "sharpness": "fine / coarse",
+    "crispness": "middle / broad",
+    "noise": "standard deviation of noise in the calmest fifth, analysis levels (Immerkaer 1996)",
+}
+"""The measurements of every picture: formula, range and unit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """The features by name, and the picture's print: uint8 luma (90, 160), sampled and not averaged.
+
+    A sample keeps the sensor's noise, which a mean over 12 x 12 pixels would lose: it tells a still scene from a
+    frozen picture.
+    """
+
+    features: dict[str, float]
+    sample: NDArray[np.uint8]
+
+
+def measure(planes: Planes) -> Measured:
+    """Measure a picture; every key of FEATURES is in the result."""
+    factor = min(16, max(1, round(planes.luma.shape[1] / ANALYSIS_WIDTH)))
+    analysis = kernels.shrink(planes.luma, factor)
+    means = kernels.cell_means(analysis, CELL)
+    sample = _sample(planes.luma, PRINT_SIZE)
+    features = _levels(analysis, means)
+    features["speckle"] = float(_inner(sample).std())
+    features |= _colours(analysis, means, planes)
+    features |= _tail(planes, max(1, planes.luma.shape[1] // TAIL_COLUMNS))
+    features |= _texture(analysis)
+    return Measured(features=features, sample=sample)
+
+
+def _sample(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the plane at the centres of a grid of ``size`` (width, height)."""
+    rows = ((np.arange(size[1]) + 0.5) * plane.shape[0] / size[1]).astype(np.intp)
+    columns = ((np.arange(size[0]) + 0.5) * plane.shape[1] / size[0]).astype(np.intp)
+    return plane[rows][:, columns]
+
+
+def _inner(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the rows outside the bands of the clock."""
+    band = int(plane.shape[0] * OSD_SHARE)
+    return plane[band : plane.shape[0] - band]
+
+
+def _levels(analysis: NDArray[np.uint8], means: NDArray[np.float32]) -> dict[str, float]:
+    """Measure the distribution of luma."""
+    counts = kernels.histogram(analysis)
+    total = int(counts.sum())
+    below = np.cumsum(counts)
+    mode = int(counts.argmax())
+    low, five, high = np.searchsorted(below, (0.01 * total, 0.05 * total, 0.95 * total)).tolist()
+    return {
+        "luma_mean": float(counts @ np.arange(256)) / total,
+        "luma_spread": float(high - five),
+        "lowest": float(low),
+        "peak": float(_inner(analysis).max()),
+        "clipped_share": float(counts[CLIPPED_LEVEL:].sum()) / total,
+        "mode_level": float(mode),
+        "mode_share": float(counts[max(0, mode - 1) : mode + 2].sum()) / total,
+        "structure": float(_inner(means).std()),
+    }
+
+
+def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Planes) -> dict[str, float]:
+    """Measure the colours that decoders leave behind, cell by cell (ITU-R BT.601, full range)."""
+    low, high = kernels.cell_extremes(analysis, CELL)
+    unwritten = (high - low <= FLAT_RANGE) & (low >= MID_GREY[0] - 1) & (high <= MID_GREY[1] + 1)
+    if planes.blue is None or planes.red is None:
+        grey = float(unwritten.mean())
+        return dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0) | {"grey_share": grey}
+    grid = means.shape[1], means.shape[0]
+    blue = _sample(planes.blue, grid).astype(np.float32) - 128
+    red = _sample(planes.red, grid).astype(np.float32) - 128
+    red_level = means + 1.402 * red
+    blue_level = means + 1.772 * blue
+    green_level = means - 0.344 * blue - 0.714 * red
+    weaker = np.maximum(red_level, blue_level)
+    lit = means > COLOUR_LUMA
+    lit_count = max(1, int(lit.sum()))
+    unwritten &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)
+    return {
+        "speckle": "standard deviation of single pixels outside the clock's bands, levels: structure and noise",
+    "grey_share": float(unwritten.mean()),
+        "green_share": float(((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)).mean()),
+        "pink_share": float((np.minimum(red_level, blue_level) - green_level >= STRONG_COLOUR).mean()),
+        "cast_share": float(((blue >= CAST_LEVEL) & (red >= CAST_LEVEL) & lit).mean()),
+        "saturation": float((np.abs(blue) + np.abs(red))[lit].sum()) / lit_count,
+    }
+
+
+def _tail(planes: Planes, step: int) -> dict[str, float]:
+    """Measure the rows at the bottom that repeat the last one, on every ``step``-th column."""
+    luma = np.ascontiguousarray(planes.luma[:, ::step])
+    height = luma.shape[0]
+    last = luma[-1]
+    delta = np.maximum(luma, last) - np.minimum(luma, last)
+    equal = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+    run = height if equal.all() else int(np.argmin(equal[::-1]))
+    top = height - run
+    above = delta[max(0, top - TAIL_CONTEXT) : top]
+    colour, green = 0.0, 0.0
+    if planes.blue is not None and planes.red is not None:
+        blue, red = planes.blue[-1].astype(np.float32) - 128, planes.red[-1].astype(np.float32) - 128
+        colour = float(max(np.abs(blue).max(), np.abs(red).max()))
+        mean = float(last.mean())
+        weaker = max(mean + 1.402 * float(red.mean()), mean + 1.772 * float(blue.mean()))
+        strong = mean - 0.344 * float(blue.mean()) - 0.714 * float(red.mean()) - weaker
+        green = float(weaker < GREEN_FLOOR and strong >= STRONG_COLOUR)
+    block = planes.luma[-(height % 8 or 8) :]
+    written = np.flatnonzero((block != 128).any(axis=0))
+    return {
+        "tail_share": run / height,
+        "tail_level": float(last.mean()),
+        "tail_range": float(last.max()) - float(last.min()),
+        "tail_activity": float(np.abs(np.diff(last.astype(np.int16))).mean()),
+        "tail_step": float(above.mean()) if above.size else 0.0,
+        "tail_colour": colour,
+        "tail_green": green,
+        "end_grey": 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0,
+    }
+
+
+def _texture(analysis: NDArray[np.uint8]) -> dict[str, float]:
+    """Measure detail by size, and the noise where there is least of it."""
+    calm = np.sort(kernels.cell_means(kernels.residual(analysis), 2 * CELL), axis=None)
+    noise = float(calm[int(calm.size * CALM_QUANTILE)]) * IMMERKAER
+    level = analysis.astype(np.float32)
+    energies = []
+    for octave in range(4):
+        if octave:
+            level = kernels.halve(level)
+        energies.append(max(0.0, kernels.laplacian_energy(level) - LAPLACIAN_GAIN * noise**2 / 4**octave))
+    fine, middle, coarse, broad = energies
+    return {
+        "fine": fine,
+        "middle": middle,
+        "coarse": coarse,
+        "broad": broad,
+        "sharpness": fine / (coarse + 1e-3),
+        "crispness": middle / (broad + 1e-3),
+        "noise": noise,
+    }

@@ -1,0 +1,147 @@
+"""The few pixel primitives: numpy, or OpenCV where it is quicker and can be imported."""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Bytes2D = NDArray[np.uint8]
+type Floats2D = NDArray[np.float32]
+
+opencv_calls = 0
+"""Calls made into OpenCV since import; the test-suite proves with it that OpenCV was used."""
+
+
+def _import_opencv() -> ModuleType | None:
+    """Return OpenCV, or None where it is not installed or cannot be loaded."""
+    try:
+        import cv2  # noqa: PLC0415
+    except (ImportError, AttributeError):
+        return None
+    return cv2
+
+
+_cv2 = _import_opencv()
+_CROSS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
+
+
+def available() -> bool:
+    """Return whether OpenCV serves the kernels that it is quicker at."""
+    return _cv2 is not None
+
+
+def _counted() -> None:
+    """Count one call into OpenCV."""
+    global opencv_calls  # noqa: PLW0603
+    opencv_calls += 1
+
+
+def shrink(plane: Bytes2D, factor: int) -> Bytes2D:
+    """Return the means of factor x factor blocks, rounded; rows and columns that do not fill a block are left out.
+
+    ``factor`` is 1..16, so that a block's sum fits 16 bits.
+    """
+    if factor == 1:
+        return plane
+    height, width = plane.shape[0] // factor, plane.shape[1] // factor
+    plane = plane[: height * factor, : width * factor]
+    if _cv2 is not None and factor == 2:
+        _counted()
+        halved: Bytes2D = _cv2.resize(plane, (width, height), interpolation=_cv2.INTER_AREA)
+        return halved
+    rows = np.add.reduce(plane.reshape(height, factor, width * factor), axis=1, dtype=np.uint16)
+    total = rows[:, 0::factor] + rows[:, 1::factor]
+    for column in range(2, factor):
+        total += rows[:, column::factor]
+    total += np.uint16(factor * factor // 2)
+    total //= np.uint16(factor * factor)
+    return total.astype(np.uint8)
+
+
+def halve(plane: Floats2D) -> Floats2D:
+    """Return the means of 2 x 2 blocks; an odd last row or column is left out."""
+    height, width = plane.shape[0] // 2, plane.shape[1] // 2
+    plane = plane[: height * 2, : width * 2]
+    if _cv2 is not None:
+        _counted()
+        halved: Floats2D = _cv2.resize(plane, (width, height), interpolation=_cv2.INTER_AREA)
+        return halved
+    rows = plane[0::2] + plane[1::2]
+    total: Floats2D = rows[:, 0::2] + rows[:, 1::2]
+    total *= np.float32(0.25)
+    return total
+
+
+def histogram(plane: Bytes2D) -> NDArray[np.int64]:
+    """Return how many pixels have each of the 256 levels."""
+    if _cv2 is not None:
+        _counted()
+        counts: NDArray[np.int64] = _cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+        return counts
+    return np.bincount(plane.ravel(), minlength=256)
+
+
+def residual(plane: Bytes2D) -> NDArray[np.int16]:
+    """Return the absolute difference of two Laplacians at every inner pixel, 0..2040 (Immerkaer 1996).
+
+    It is blind to flat areas, ramps and straight edges along the axes, and answers to noise.
+    """
+    if _cv2 is not None:
+        _counted()
+        return np.abs(_cv2.filter2D(plane, _cv2.CV_16S, _CROSS)[1:-1, 1:-1])
+    wide = plane.astype(np.int16)
+    rows = wide[2:] + wide[:-2]
+    rows -= wide[1:-1]
+    rows -= wide[1:-1]
+    both = rows[:, 2:] + rows[:, :-2]
+    both -= rows[:, 1:-1]
+    both -= rows[:, 1:-1]
+    return np.abs(both, out=both)
+
+
+def laplacian_energy(plane: Floats2D) -> float:
+    """Return the mean squared Laplacian (4-neighbour) of the inner pixels, levels squared."""
+    if _cv2 is not None:
+        _counted()
+        response: Floats2D = _cv2.Laplacian(plane, _cv2.CV_32F)[1:-1, 1:-1]
+        _counted()
+        return float(_cv2.norm(response, _cv2.NORM_L2SQR)) / response.size
+    response = plane[1:-1, 1:-1] * np.float32(-4)
+    response += plane[:-2, 1:-1]
+    response += plane[2:, 1:-1]
+    response += plane[1:-1, :-2]
+    response += plane[1:-1, 2:]
+    return float(np.vdot(response, response)) / response.size
+
+
+def difference(one: Bytes2D, other: Bytes2D) -> Bytes2D:
+    """Return the absolute difference of two planes of one shape."""
+    if _cv2 is not None:
+        _counted()
+        delta: Bytes2D = _cv2.absdiff(one, other)
+        return delta
+    return np.maximum(one, other) - np.minimum(one, other)
+
+
+def cell_extremes(plane: Bytes2D, size: int) -> tuple[Bytes2D, Bytes2D]:
+    """Return the lowest and the highest level of size x size cells; what does not fill a cell is left out."""
+    height, width = plane.shape[0] // size, plane.shape[1] // size
+    cells = plane[: height * size, : width * size].reshape(height, size, width * size)
+    low, high = np.minimum.reduce(cells, axis=1), np.maximum.reduce(cells, axis=1)
+    lowest, highest = low[:, 0::size], high[:, 0::size]
+    for column in range(1, size):
+        lowest = np.minimum(lowest, low[:, column::size])
+        highest = np.maximum(highest, high[:, column::size])
+    return lowest, highest
+
+
+def cell_means(plane: NDArray[np.int16] | Bytes2D, size: int) -> Floats2D:
+    """Return the means of size x size cells; what does not fill a cell is left out."""
+    height, width = plane.shape[0] // size, plane.shape[1] // size
+    cells = plane[: height * size, : width * size].reshape(height, size, width * size)
+    rows = np.add.reduce(cells, axis=1, dtype=np.int32)
+    total = rows[:, 0::size].astype(np.float32)
+    for column in range(1, size):
+        total += rows[:, column::size]
+    total /= np.float32(size * size)
+    return total

@@ -1,0 +1,53 @@
+"""The costly look at full resolution: stripes of blocks that a decoder never wrote."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from . import kernels
+from .decode import Planes
+from .features import GREEN_FLOOR, MID_GREY, NEUTRAL, STRONG_COLOUR
+
+BLOCK: Final = 16
+"""Pixels on a side of a macroblock (H.264) and of an MCU (JPEG 4:2:0)."""
+UNWRITTEN_RANGE: Final = 1
+"""Levels within a block that was never written, after one more JPEG compression."""
+STRIPE_SHARE: Final = 0.5
+"""Share of the width that unwritten blocks of one row take up: slices are lost by rows, masks are boxes."""
+
+LOST_FEATURES: Final[Mapping[str, str]] = {
+    "lost_share": "share of the height in which at least half of the blocks were never written, 0..1",
+    "lost_top": "where the first such row begins, share of the height, 0..1",
+    "lost_green": "1 where most of those blocks are green and not grey, else 0",
+    "lost_step": "mean luma difference between the blocks of such rows and those of the whole rows next to them, levels",
+}
+"""The measurements of the heavy checks."""
+
+
+def measure_lost(planes: Planes) -> dict[str, float]:
+    """Measure the stripes of unwritten blocks; every key of LOST_FEATURES is in the result."""
+    low, high = kernels.cell_extremes(planes.luma, BLOCK)
+    flat = high - low <= UNWRITTEN_RANGE
+    level = low.astype(np.float32)
+    grey = flat & (low >= MID_GREY[0]) & (high <= MID_GREY[1])
+    green = np.zeros_like(grey)
+    if planes.blue is not None and planes.red is not None:
+        rows = ((np.arange(level.shape[0]) + 0.5) * BLOCK * planes.blue.shape[0] / planes.luma.shape[0]).astype(np.intp)
+        columns = ((np.arange(level.shape[1]) + 0.5) * BLOCK * planes.blue.shape[1] / planes.luma.shape[1]).astype(np.intp)
+        blue = planes.blue[rows][:, columns].astype(np.float32) - 128
+        red = planes.red[rows][:, columns].astype(np.float32) - 128
+        grey &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)
+        weaker = level + np.maximum(1.402 * red, 1.772 * blue)
+        green = flat & (weaker < GREEN_FLOOR) & (level - 0.344 * blue - 0.714 * red - weaker >= STRONG_COLOUR)
+    stripes = (grey | green).mean(axis=1) >= STRIPE_SHARE
+    if not stripes.any():
+        return dict.fromkeys(LOST_FEATURES, 0.0)
+    edges = np.flatnonzero(stripes[1:] != stripes[:-1])
+    step = float(np.abs(level[edges + 1] - level[edges]).mean()) if edges.size else 0.0
+    return {
+        "lost_share": float(stripes.mean()),
+        "lost_top": float(stripes.argmax()) / stripes.size,
+        "lost_green": float(green[stripes].sum() > grey[stripes].sum()),
+        "lost_step": step,
+    }

@@ -1,0 +1,130 @@
+"""Read one whole key frame from a video stream: open, wait, decode, close."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+import io
+import threading
+import time
+
+import av
+from av.codec.context import CodecContext, ThreadType
+import av.error
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from .errors import CameraError, Code
+
+OPEN_TIMEOUT_S = 8.0
+"""Seconds that connecting may take; battery and Wi-Fi cameras need several."""
+
+READ_TIMEOUT_S = 5.0
+"""Seconds without a packet after which a stream counts as hung: streams send several packets a second."""
+
+ANALYZE_US = 500_000
+"""Microseconds that FFmpeg may look ahead at opening; its default of 5 s costs 2.8 s on a 10 fps RTSP stream."""
+
+JPEG_QUALITY = 92
+"""Quality of the still made from a decoded key frame: above it files grow with no visible gain."""
+
+_REFUSALS = (
+    av.error.ConnectionRefusedError,
+    av.error.ConnectionResetError,
+    av.error.HTTPForbiddenError,
+    av.error.HTTPTooManyRequestsError,
+    av.error.HTTPServerError,
+)
+"""What a camera that takes no second session answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A key frame as JPEG bytes.
+
+    ``received_at`` is when its last byte had arrived (aware UTC); ``decoder_errors`` counts key frames that were
+    refused before this one because the decoder raised or marked them as corrupt.
+    """
+
+    data: bytes
+    received_at: datetime
+    size: tuple[int, int]
+    codec: str
+    decoder_errors: int
+
+
+class StreamRefusedError(CameraError):
+    """The camera refused the connection; it may allow only one session."""
+
+
+def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> KeyFrame:
+    """Return the next undamaged key frame of a stream within about ``budget_s`` seconds.
+
+    The connection (TCP for RTSP) is opened for this one frame and closed at once. Decoding is strict
+    (``err_detect=explode``): a key frame that raises or is marked corrupt is skipped and the next one awaited.
+
+    Raises CameraError (``CAMERA_TIMEOUT``, ``CAMERA_RAISED``) or StreamRefusedError; none of them names the source.
+    """
+    deadline = time.monotonic() + budget_s
+    options = {"rtsp_transport": "tcp", "analyzeduration": str(ANALYZE_US), "err_detect": "explode"}
+    started = time.monotonic()
+    try:
+        with av.open(
+            source, options=options, timeout=(min(OPEN_TIMEOUT_S, budget_s), min(READ_TIMEOUT_S, budget_s))
+        ) as container:
+            if not container.streams.video:
+                raise CameraError(Code.CAMERA_RAISED, "the stream has no video")
+            return _first_key_frame(container, container.streams.video[0], deadline, cancel)
+    except _REFUSALS as err:
+        raise StreamRefusedError(Code.CAMERA_RAISED, type(err).__name__) from None
+    except (av.error.ExitError, av.error.TimeoutError) as err:
+        raise CameraError(Code.CAMERA_TIMEOUT, type(err).__name__) from None
+    except (av.error.FFmpegError, OSError, ValueError) as err:
+        # A server that accepts and then sends nothing is reported as invalid data once the time is up.
+        waited = time.monotonic() - started >= min(READ_TIMEOUT_S, budget_s) - 0.2
+        raise CameraError(Code.CAMERA_TIMEOUT if waited else Code.CAMERA_RAISED, type(err).__name__) from None
+
+
+def _first_key_frame(
+    container: av.container.InputContainer, stream: VideoStream, deadline: float, cancel: threading.Event
+) -> KeyFrame:
+    """Demux until a key frame decodes without a fault."""
+    context: CodecContext = stream.codec_context
+    context.thread_type = ThreadType.SLICE
+    errors = 0
+    for packet in container.demux(stream):
+        if cancel.is_set():
+            raise CameraError(Code.CAMERA_TIMEOUT, "cancelled")
+        if time.monotonic() > deadline:
+            raise CameraError(Code.CAMERA_TIMEOUT, "no key frame in time")
+        if not packet.is_keyframe or packet.size == 0:
+            continue
+        received_at = datetime.now(UTC)
+        if context.name == "mjpeg":
+            return KeyFrame(bytes(packet), received_at, (stream.width, stream.height), context.name, errors)
+        frame = _decode(stream, packet)
+        if frame is not None:
+            return KeyFrame(_to_jpeg(frame), received_at, (frame.width, frame.height), context.name, errors)
+        errors += 1
+        context.flush_buffers()
+    raise CameraError(Code.CAMERA_RAISED, "the stream ended")
+
+
+def _decode(stream: VideoStream, packet: Packet[VideoStream]) -> VideoFrame | None:
+    """Decode one key packet completely; None when the decoder found damage."""
+    try:
+        frames = [*stream.codec_context.decode(packet), *stream.codec_context.decode(None)]
+    except av.error.FFmpegError:
+        return None
+    for frame in frames:
+        if isinstance(frame, VideoFrame) and frame.key_frame and not frame.is_corrupt:
+            return frame
+    return None
+
+
+def _to_jpeg(frame: VideoFrame) -> bytes:
+    """Encode a decoded picture as JPEG."""
+    buffer = io.BytesIO()
+    picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,256 @@
+"""The vocabulary of Timelapser: what every other module speaks of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .detection.baseline import Baseline
+
+
+class Verdict(StrEnum):
+    """What is decided about one picture."""
+
+    GOOD = "good"
+    SUSPECT = "suspect"
+    BAD = "bad"
+    UNREADABLE = "unreadable"
+
+    @property
+    def kept(self) -> bool:
+        """Return whether a frame with this verdict counts as an image of its runs."""
+        return self in (Verdict.GOOD, Verdict.SUSPECT)
+
+
+class FrameKind(StrEnum):
+    """Whether a stored still counts as an image of its runs or was set aside."""
+
+    FRAME = "frame"
+    QUARANTINE = "quarantine"
+
+
+class Freshness(StrEnum):
+    """Whether a picture is known to show the present."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    STALE = "stale"
+
+
+class FaultKind(StrEnum):
+    """What is wrong with a picture."""
+
+    UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
+    NO_END_MARKER = "no_end_marker"
+    TOO_SMALL = "too_small"
+    BLACK = "black"
+    WHITE = "white"
+    UNIFORM = "uniform"
+    GREY = "grey"
+    GREEN = "green"
+    PINK = "pink"
+    FROZEN = "frozen"
+    STALE = "stale"
+    BLUR = "blur"
+    NOISE = "noise"
+    STREAM_DAMAGE = "stream_damage"
+
+
+class Light(StrEnum):
+    """The light mode that a picture was taken in."""
+
+    DAY = "day"
+    TWILIGHT = "twilight"
+    NIGHT = "night"
+
+
+class Sensitivity(StrEnum):
+    """How strictly pictures are judged."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class FetchStrategy(StrEnum):
+    """How a still is obtained from a camera."""
+
+    AUTO = "auto"
+    STREAM = "stream"
+    SNAPSHOT = "snapshot"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    CAPTURED = "captured"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Phase(StrEnum):
+    """The part of an attempt or of the life cycle in which something happened."""
+
+    SCHEDULE = "schedule"
+    FETCH = "fetch"
+    VALIDATE = "validate"
+    SCORE = "score"
+    STORE = "store"
+    COMMIT = "commit"
+    NOTIFY = "notify"
+    RETAIN = "retain"
+    STARTUP = "startup"
+    SHUTDOWN = "shutdown"
+
+
+class Health(StrEnum):
+    """The health of a camera as users see it."""
+
+    UNKNOWN = "unknown"
+    ONLINE = "online"
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+
+
+class RunState(StrEnum):
+    """The state of one recording of a timelapse."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+
+
+class Reason(StrEnum):
+    """Why a timelapse does or does not capture at its next slot."""
+
+    READY = "ready"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    OUTSIDE_WINDOW = "outside_window"
+    NO_SUN_EVENT = "no_sun_event"
+    CAMERA_REMOVED = "camera_removed"
+    CAMERA_OFF = "camera_off"
+    BACKOFF = "backoff"
+    STORAGE_FULL = "storage_full"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+
+
+class WindowKind(StrEnum):
+    """What bounds the daily active window of a timelapse."""
+
+    ALWAYS = "always"
+    TIME = "time"
+    SUN = "sun"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """When a timelapse is active in a local day.
+
+    ``start`` and ``end`` are local wall-clock times (``TIME``; an end before the start runs overnight).
+    The offsets shift sunrise and sunset (``SUN``); negative is earlier.
+    """
+
+    kind: WindowKind = WindowKind.ALWAYS
+    start: time | None = None
+    end: time | None = None
+    sunrise_offset: timedelta = timedelta()
+    sunset_offset: timedelta = timedelta()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """The recipe of a timelapse's slots."""
+
+    interval: timedelta
+    window: Window = field(default_factory=Window)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QualityPolicy:
+    """How strictly a camera's frames are judged and when the camera counts as degraded.
+
+    These are the only defaults of these numbers; forms and the detector take them from here.
+    """
+
+    reject_below: float = 50.0
+    """Score (0..100) under which a frame is rejected."""
+    heavy_checks: bool = False
+    """Run the costly checks on every frame, not only on suspect ones."""
+    retries: int = 2
+    """Further fetches in the same slot after a bad frame or a retryable error."""
+    degraded_after: int = 5
+    """Consecutive bad attempts that degrade the camera."""
+    degraded_share: float = 50.0
+    """Percentage of bad attempts among the last 20 that degrades the camera."""
+    recover_after: int = 5
+    """Consecutive good attempts that end degraded mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a picture: its kind, severity (0..1), place and explanation."""
+
+    kind: FaultKind
+    severity: float
+    where: str = "whole picture"
+    words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchEvidence:
+    """What the capture layer knows about a picture before any pixel is looked at."""
+
+    strategy: FetchStrategy
+    freshness: Freshness = Freshness.UNPROVEN
+    decoder_errors: int = 0
+    is_corrupt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SceneContext:
+    """What is known of the scene: sun elevation in degrees, and the expected size (width, height) in pixels."""
+
+    sun_elevation: float | None = None
+    expected_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """The result of looking at one picture.
+
+    ``score`` is 0..100 (100 is perfect) or None when the picture could not be scored. ``features`` are the
+    measurements by name; ``timings`` are milliseconds by stage. ``baseline`` is the updated memory of the camera:
+    the caller keeps it only when it commits the attempt. ``sha256`` is that of the bytes as given.
+    """
+
+    score: float | None
+    verdict: Verdict
+    faults: tuple[Fault, ...]
+    features: Mapping[str, float]
+    light: Light | None
+    freshness: Freshness
+    size: tuple[int, int] | None
+    content_type: str
+    sha256: bytes
+    timings: Mapping[str, float]
+    baseline: Baseline
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameRef:
+    """A stored frame, as it is passed around: enough to show it without asking the catalogue."""
+
+    id: str
+    camera_id: str
+    path: str
+    """Path below the media root, with forward slashes."""
+    content_type: str
+    captured_at: datetime
+    slot_at: datetime
+    score: float | None
+    verdict: Verdict
+    faults: tuple[Fault, ...] = ()

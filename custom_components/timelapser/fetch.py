@@ -1,0 +1,285 @@
+"""Obtain one still from a Home Assistant camera, with what is known about its freshness."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+import logging
+import threading
+import time
+
+from homeassistant.components.camera import Camera, async_get_image
+from homeassistant.components.camera.const import DATA_COMPONENT
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .core.detection.gate import gate
+from .core.errors import CameraError, Code, ImageError, TimelapserError
+from .core.keyframe import KeyFrame, StreamRefusedError, read_key_frame
+from .core.models import FetchEvidence, FetchStrategy, Freshness
+from .core.redact import redact
+
+_LOGGER = logging.getLogger(__name__)
+
+SNAPSHOT_TIMEOUT_S = 10
+"""Seconds for one call into the camera integration; Home Assistant's own limit for camera images."""
+
+FRESH_BUDGET_S = 15.0
+"""Seconds that an attempt may wait for a picture to change: longer than the key-frame intervals of cameras (<= 10 s)."""
+
+FRESH_POLL_S = 0.5
+"""Seconds between two looks at a stream-backed still; a repeated one costs 1-3 ms."""
+
+SOURCE_TIMEOUT_S = 10
+"""Seconds that an integration may take to tell the address of its stream."""
+
+REFUSALS_REMEMBERED = 3
+"""Refused streams in a row, each replaced by a good snapshot, after which ``auto`` stops trying the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A still as the camera gave it."""
+
+    data: bytes
+    captured_at: datetime
+    evidence: FetchEvidence
+
+
+class SourceCamera:
+    """The wrapped camera entity, found anew at each use so that renames and reloads are followed."""
+
+    def __init__(self, hass: HomeAssistant, source_key: str) -> None:
+        """Remember the entity-registry id, or the entity_id of a camera that has none."""
+        self.hass = hass
+        self.source_key = source_key
+
+    @property
+    def entity_id(self) -> str | None:
+        """Return the camera's current entity_id, or None when it was removed."""
+        if "." in self.source_key:
+            return self.source_key
+        entry = er.async_get(self.hass).entities.get_entry(self.source_key)
+        return entry.entity_id if entry else None
+
+    @property
+    def present(self) -> bool:
+        """Return whether the camera exists: registered, or known to the state machine."""
+        if (entity_id := self.entity_id) is None:
+            return False
+        if "." in self.source_key:
+            return self.hass.states.get(entity_id) is not None or self.entity is not None
+        entry = er.async_get(self.hass).entities.get_entry(self.source_key)
+        return entry is not None and entry.disabled_by is None
+
+    @property
+    def entity(self) -> Camera | None:
+        """Return the loaded entity."""
+        component = self.hass.data.get(DATA_COMPONENT)
+        entity_id = self.entity_id
+        return component.get_entity(entity_id) if component and entity_id else None
+
+    @property
+    def on(self) -> bool:
+        """Return False only when the camera says that it is switched off."""
+        return entity.is_on if (entity := self.entity) else True
+
+    @property
+    def available(self) -> bool:
+        """Return whether the entity is loaded and not unavailable."""
+        state = self.hass.states.get(self.entity_id) if self.entity_id else None
+        return self.entity is not None and state is not None and state.state != STATE_UNAVAILABLE
+
+
+class Fetcher:
+    """Fetches stills of one camera by its strategy; remembers what the camera does not allow."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        source: SourceCamera,
+        strategy: FetchStrategy,
+        pool: Executor,
+        *,
+        refused: bool = False,
+    ) -> None:
+        """Use the given thread pool for stream reads; ``refused`` says that the camera takes no second session."""
+        self.hass = hass
+        self.source = source
+        self.strategy = strategy
+        self._pool = pool
+        self._refusals = REFUSALS_REMEMBERED if refused else 0
+        self._reading: asyncio.Future[KeyFrame] | None = None
+        self._cancel = threading.Event()
+
+    @property
+    def refused(self) -> bool:
+        """Return whether the camera is known to refuse a second stream session."""
+        return self._refusals >= REFUSALS_REMEMBERED
+
+    def cancel(self) -> None:
+        """Make a running stream read end at its next packet."""
+        self._cancel.set()
+
+    async def async_fetch(
+        self, *, alternate: bool = False, budget_s: float = FRESH_BUDGET_S, expected_size: tuple[int, int] | None = None
+    ) -> Fetched:
+        """Return a still; ``alternate`` goes the other way where ``auto`` has two.
+
+        Raises CameraError with one of the camera codes, whatever the camera layer does.
+        """
+        camera = self.source.entity
+        if camera is None or not self.source.available:
+            raise CameraError(
+                Code.CAMERA_TIMEOUT if self.source.present else Code.CAMERA_MISSING, "the camera entity is unavailable"
+            )
+        if not camera.is_on:
+            raise CameraError(Code.CAMERA_OFF, "the camera is off")
+        try:
+            async with asyncio.timeout(SOURCE_TIMEOUT_S):
+                address = await camera.stream_source() if self.strategy is not FetchStrategy.SNAPSHOT else None
+        except Exception as err:  # noqa: BLE001 - integrations raise anything
+            _LOGGER.debug("%s gave no stream source: %s", self.source.entity_id, type(err).__name__)
+            address = None
+        if address and self._goes_by_stream(camera, alternate=alternate):
+            try:
+                return await self._async_stream(address, budget_s)
+            except StreamRefusedError:
+                if self.strategy is FetchStrategy.STREAM:
+                    raise
+                fetched = await self._async_snapshot(camera, budget_s, expected_size)
+                if not alternate and fetched.evidence.freshness is Freshness.PROVEN:
+                    self._refusals += 1
+                return fetched
+        if self.strategy is FetchStrategy.STREAM:
+            raise CameraError(Code.CAMERA_RAISED, "the camera has no stream source")
+        return await self._async_snapshot(camera, budget_s, expected_size)
+
+    def _goes_by_stream(self, camera: Camera, *, alternate: bool) -> bool:
+        """Return whether this fetch opens the stream, given that there is one."""
+        if self.strategy is FetchStrategy.STREAM:
+            return True
+        return (camera.use_stream_for_stills and not self.refused) != alternate
+
+    async def _async_stream(self, address: str, budget_s: float) -> Fetched:
+        """Read a key frame in the fetch pool; the camera's slot is held until its thread is back."""
+        if self._reading is not None and not self._reading.done():
+            raise CameraError(Code.CAMERA_TIMEOUT, "the previous read has not returned")
+        self._cancel.clear()
+        read: Callable[[], KeyFrame] = lambda: read_key_frame(address, budget_s=budget_s, cancel=self._cancel)  # noqa: E731
+        self._reading = self.hass.loop.run_in_executor(self._pool, read)
+        try:
+            async with asyncio.timeout(budget_s + 2):
+                key_frame = await asyncio.shield(self._reading)
+        except TimeoutError:
+            self._cancel.set()
+            self._reading.add_done_callback(_retrieve)
+            raise CameraError(Code.CAMERA_TIMEOUT, "the stream did not answer") from None
+        except asyncio.CancelledError:
+            self._cancel.set()
+            self._reading.add_done_callback(_retrieve)
+            raise
+        if self._refusals < REFUSALS_REMEMBERED:
+            self._refusals = 0
+        return Fetched(
+            key_frame.data,
+            key_frame.received_at,
+            FetchEvidence(strategy=FetchStrategy.STREAM, freshness=Freshness.PROVEN),
+        )
+
+    async def _async_snapshot(self, camera: Camera, budget_s: float, expected_size: tuple[int, int] | None) -> Fetched:
+        """Ask the camera integration for a still."""
+        if not camera.use_stream_for_stills:
+            captured_at = dt_util.utcnow()
+            data = await self._async_image()
+            return Fetched(
+                data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
+            )
+        return await self._async_changed_snapshot(budget_s, expected_size)
+
+    async def _async_changed_snapshot(self, budget_s: float, expected_size: tuple[int, int] | None) -> Fetched:
+        """Fetch until the bytes change within this attempt: the first still may be minutes old.
+
+        A picture whose size differs from the first of the attempt or from the expected one was scaled for somebody
+        else and is fetched again; when the budget ends, the last picture is returned as ``unproven``.
+        """
+        deadline = time.monotonic() + budget_s
+        first: bytes | None = None
+        first_size: tuple[int, int] | None = None
+        last: Fetched | None = None
+        while True:
+            captured_at = dt_util.utcnow()
+            try:
+                data = await self._async_image()
+            except CameraError as err:
+                if err.code is not Code.CAMERA_EMPTY:
+                    raise
+            else:
+                size = _size(data)
+                last = Fetched(data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT))
+                if first is None:
+                    first, first_size = data, size
+                elif data != first and size == (expected_size or first_size):
+                    return Fetched(
+                        data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
+                    )
+            if time.monotonic() + FRESH_POLL_S >= deadline or not self.source.available:
+                break
+            await asyncio.sleep(FRESH_POLL_S)
+        if last is None or not self.source.available:
+            raise CameraError(Code.CAMERA_TIMEOUT, "the stream behind the stills gave no picture")
+        return last
+
+    async def _async_image(self) -> bytes:
+        """Call the camera integration once and turn whatever it does into bytes or one code."""
+        if (entity_id := self.source.entity_id) is None:
+            raise CameraError(Code.CAMERA_MISSING, "the camera entity is gone")
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S + 1):
+                image = await async_get_image(self.hass, entity_id, timeout=SNAPSHOT_TIMEOUT_S)
+        except TimelapserError:
+            raise
+        except TimeoutError:
+            raise CameraError(Code.CAMERA_TIMEOUT, "no answer") from None
+        except asyncio.CancelledError as err:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise CameraError(Code.CAMERA_TIMEOUT, "cancelled by the camera") from err
+        except Exception as err:
+            raise self._camera_error(err, time.monotonic() - started) from err
+        if not image.content:
+            raise CameraError(Code.CAMERA_EMPTY, "empty image")
+        return bytes(image.content)
+
+    def _camera_error(self, err: Exception, elapsed_s: float) -> CameraError:
+        """Name what the camera layer raised by the camera's state, then by the exception's type.
+
+        Home Assistant reports an empty image and a timeout in the same words; the time tells them apart.
+        """
+        if not self.source.on:
+            return CameraError(Code.CAMERA_OFF, "the camera is off")
+        if self.source.entity is None:
+            return CameraError(Code.CAMERA_MISSING, "the camera entity is gone")
+        if isinstance(err, HomeAssistantError) and str(err).startswith("Unable to get image"):
+            empty = str(err) == "Unable to get image" and elapsed_s < SNAPSHOT_TIMEOUT_S - 1
+            return CameraError(Code.CAMERA_EMPTY if empty else Code.CAMERA_TIMEOUT, "the camera gave no image")
+        return CameraError(Code.CAMERA_RAISED, f"{type(err).__name__}: {redact(str(err))}")
+
+
+def _retrieve(future: asyncio.Future[KeyFrame]) -> None:
+    """Consume the result of a read that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Return the size in the header, or None for what is not a picture."""
+    try:
+        return gate(data).size
+    except ImageError:
+        return None

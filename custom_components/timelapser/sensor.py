@@ -1,0 +1,160 @@
+"""Sensors: what a camera delivers and how far its timelapses are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
+
+from .const import SUBENTRY_TIMELAPSE
+from .coordinator import TimelapserConfigEntry
+from .core.models import FaultKind, Health, Reason
+from .entity import TimelapseEntity, TimelapserEntity
+from .snapshot import CameraSnapshot, TimelapseSnapshot
+
+PARALLEL_UPDATES = 0
+
+NO_FAULT = "none"
+"""State of the last fault when the last scored picture was clean."""
+
+SCORE_DIGITS = 1
+"""Decimals of a score that are kept as state: a tenth of a point is far below what any verdict turns on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraSensorDescription(SensorEntityDescription):
+    """A sensor of a camera."""
+
+    value_fn: Callable[[CameraSnapshot], StateType | datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelapseSensorDescription(SensorEntityDescription):
+    """A sensor of a timelapse."""
+
+    value_fn: Callable[[TimelapseSnapshot], StateType | datetime]
+
+
+def _score(snapshot: CameraSnapshot) -> float | None:
+    """Return the score of the last scored picture; None while there is none."""
+    return None if snapshot.quality_score is None else round(snapshot.quality_score, SCORE_DIGITS)
+
+
+def _worst_fault(snapshot: CameraSnapshot) -> str | None:
+    """Return the kind of the worst fault; None before the first picture was looked at."""
+    if snapshot.faults:
+        return snapshot.faults[0].kind
+    return None if snapshot.quality_score is None else NO_FAULT
+
+
+CAMERA_SENSORS: tuple[CameraSensorDescription, ...] = (
+    CameraSensorDescription(
+        key="quality_score",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=_score,
+    ),
+    CameraSensorDescription(
+        key="health",
+        device_class=SensorDeviceClass.ENUM,
+        options=[health.value for health in Health if health is not Health.UNKNOWN],
+        value_fn=lambda snapshot: None if snapshot.health is Health.UNKNOWN else snapshot.health,
+    ),
+    CameraSensorDescription(
+        key="last_fault",
+        device_class=SensorDeviceClass.ENUM,
+        options=[NO_FAULT, *(kind.value for kind in FaultKind)],
+        value_fn=_worst_fault,
+    ),
+    CameraSensorDescription(
+        key="images_captured",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda snapshot: snapshot.captured,
+    ),
+    CameraSensorDescription(
+        key="images_rejected",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda snapshot: snapshot.rejected,
+    ),
+    CameraSensorDescription(
+        key="images_failed",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda snapshot: snapshot.failed,
+    ),
+    CameraSensorDescription(
+        key="last_capture",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_registry_enabled_default=False,
+        value_fn=lambda snapshot: snapshot.last_capture,
+    ),
+)
+
+TIMELAPSE_SENSORS: tuple[TimelapseSensorDescription, ...] = (
+    # A level, not a meter: it starts again at 0 with each run and falls when retention deletes, which a total
+    # would book as images lost. Images per day are the statistics of the camera's images_captured.
+    TimelapseSensorDescription(
+        key="image_count",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda timelapse: timelapse.image_count,
+    ),
+    TimelapseSensorDescription(
+        key="state",
+        device_class=SensorDeviceClass.ENUM,
+        options=[reason.value for reason in Reason],
+        value_fn=lambda timelapse: timelapse.state,
+    ),
+    TimelapseSensorDescription(
+        key="next_capture",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda timelapse: timelapse.next_capture,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: TimelapserConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of a camera and of its timelapses."""
+    coordinator = entry.runtime_data
+    async_add_entities(CameraSensor(coordinator, description) for description in CAMERA_SENSORS)
+    for subentry in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE):
+        async_add_entities(
+            (TimelapseSensor(coordinator, description, subentry) for description in TIMELAPSE_SENSORS),
+            config_subentry_id=subentry.subentry_id,
+        )
+
+
+class CameraSensor(TimelapserEntity, SensorEntity):
+    """One value of a camera."""
+
+    entity_description: CameraSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        """Return the value in the present snapshot."""
+        return self.entity_description.value_fn(self.coordinator.data)
+
+
+class TimelapseSensor(TimelapseEntity, SensorEntity):
+    """One value of a timelapse."""
+
+    entity_description: TimelapseSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        """Return the value in the present snapshot."""
+        return self.entity_description.value_fn(self.timelapse)

@@ -1,0 +1,102 @@
+"""The single place that turns what the entries store into the values of the core."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import time, timedelta
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+
+from .const import (
+    CONF_BYTE_BUDGET,
+    CONF_INTERVAL,
+    CONF_KEEP_DAYS,
+    CONF_MEDIA_ROOT,
+    CONF_QUARANTINE_DAYS,
+    CONF_STRATEGY,
+    CONF_SUNRISE_OFFSET,
+    CONF_SUNSET_OFFSET,
+    CONF_WINDOW,
+    CONF_WINDOW_END,
+    CONF_WINDOW_START,
+    DEFAULT_KEEP_DAYS,
+    DEFAULT_QUARANTINE_DAYS,
+    DOMAIN,
+    SYSTEM_UNIQUE_ID,
+)
+from .core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+
+GIGABYTE: Final = 10**9
+"""Bytes; the unit of the budget in forms and entries."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemSettings:
+    """What all cameras share: where the frames go, and the bytes that they may take together (None: no limit)."""
+
+    media_root: Path
+    byte_budget: int | None = None
+
+    def as_meta(self) -> str:
+        """Return the settings as the text that the catalogue keeps."""
+        return json.dumps({CONF_MEDIA_ROOT: str(self.media_root), CONF_BYTE_BUDGET: self.byte_budget}, sort_keys=True)
+
+
+def default_media_root(hass: HomeAssistant) -> Path:
+    """Return where frames go unless the user says otherwise: private, unlike what lies below ``/media``."""
+    return Path(hass.config.path(DOMAIN, "media"))
+
+
+def system_settings(hass: HomeAssistant) -> SystemSettings:
+    """Return the settings of the system entry, whatever its state; the defaults while there is none."""
+    entry = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, SYSTEM_UNIQUE_ID)
+    data: Mapping[str, Any] = {} if entry is None else entry.data
+    root: str | None = data.get(CONF_MEDIA_ROOT)
+    budget: float | None = data.get(CONF_BYTE_BUDGET)
+    return SystemSettings(
+        media_root=default_media_root(hass) if root is None else Path(root),
+        byte_budget=None if budget is None else round(budget * GIGABYTE),
+    )
+
+
+def policy_from(options: Mapping[str, Any]) -> QualityPolicy:
+    """Return the quality policy that a camera entry's options ask for."""
+    return QualityPolicy(
+        **{field.name: options[field.name] for field in fields(QualityPolicy) if field.name in options}
+    )
+
+
+def strategy_from(options: Mapping[str, Any]) -> FetchStrategy:
+    """Return how stills are to be obtained from a camera."""
+    return FetchStrategy(options.get(CONF_STRATEGY, FetchStrategy.AUTO))
+
+
+def quarantine_from(options: Mapping[str, Any]) -> timedelta:
+    """Return how long a camera's rejected frames are kept."""
+    return timedelta(days=options.get(CONF_QUARANTINE_DAYS, DEFAULT_QUARANTINE_DAYS))
+
+
+def schedule_from(data: Mapping[str, Any]) -> Schedule:
+    """Return the schedule of a timelapse subentry."""
+    kind = WindowKind(data.get(CONF_WINDOW, WindowKind.ALWAYS))
+    window = Window(kind=kind)
+    if kind is WindowKind.TIME:
+        window = Window(
+            kind=kind,
+            start=time.fromisoformat(data[CONF_WINDOW_START]),
+            end=time.fromisoformat(data[CONF_WINDOW_END]),
+        )
+    elif kind is WindowKind.SUN:
+        window = Window(
+            kind=kind,
+            sunrise_offset=timedelta(minutes=data[CONF_SUNRISE_OFFSET]),
+            sunset_offset=timedelta(minutes=data[CONF_SUNSET_OFFSET]),
+        )
+    return Schedule(interval=timedelta(seconds=data[CONF_INTERVAL]), window=window)
+
+
+def keep_from(data: Mapping[str, Any]) -> timedelta | None:
+    """Return how long the frames of a timelapse are kept; None for ever."""
+    return timedelta(days=days) if (days := data.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS)) else None

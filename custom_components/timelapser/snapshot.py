@@ -1,0 +1,57 @@
+"""What entities see of a camera: one immutable value, replaced as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .core.models import Fault, FrameRef, Health, Reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimelapseSnapshot:
+    """One timelapse at one instant."""
+
+    state: Reason
+    """``ready`` while it records, else the one reason why it does not."""
+    recording: bool
+    image_count: int
+    next_capture: datetime | None
+    run_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraSnapshot:
+    """One camera and its timelapses at one instant."""
+
+    health: Health = Health.UNKNOWN
+    degraded: bool = False
+    connected: bool | None = None
+    """None until the first attempt of the camera's life."""
+    quality_score: float | None = None
+    faults: tuple[Fault, ...] = ()
+    """Faults of the last scored picture, worst first; empty when it was clean."""
+    captured: int = 0
+    rejected: int = 0
+    failed: int = 0
+    missed: int = 0
+    last_capture: datetime | None = None
+    latest_frame: FrameRef | None = None
+    last_rejected: FrameRef | None = None
+    timelapses: Mapping[str, TimelapseSnapshot] = field(default_factory=dict)
+    """By subentry id."""
+
+    def matters(self, old: CameraSnapshot) -> bool:
+        """Return whether the change is to be seen at once: anything but one more good frame."""
+        return self._notable() != old._notable()
+
+    def _notable(self) -> tuple[object, ...]:
+        """Return what a good frame leaves as it is."""
+        return (
+            self.health,
+            self.degraded,
+            self.connected,
+            self.rejected,
+            self.failed,
+            [fault.kind for fault in self.faults],
+            {key: (timelapse.state, timelapse.recording) for key, timelapse in self.timelapses.items()},
+        )

@@ -1,0 +1,1 @@
+"""The commands of contributors and what they run on."""

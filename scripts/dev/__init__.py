@@ -1,0 +1,1 @@
+"""A live system for development and end-to-end tests: cameras and a real Home Assistant."""

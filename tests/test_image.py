@@ -1,0 +1,96 @@
+"""The images, through Home Assistant."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from homeassistant.components.image import async_get_image
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from tests.conftest import ScriptedCamera
+from tests.core import pictures
+from tests.surface import entity_id, frame, show, state, stored
+
+type NextSlot = Callable[..., Awaitable[None]]
+
+
+async def test_the_latest_frame_is_what_was_stored(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    await next_slot()
+    latest = camera_entry.runtime_data.data.latest_frame
+    image = await async_get_image(hass, entity_id(hass, camera_entry, "image", "latest_frame"))
+    assert state(hass, camera_entry, "image", "latest_frame").state == latest.captured_at.isoformat()
+    assert image.content_type == "image/jpeg"
+    assert image.content in [path.read_bytes() for path in stored(media_root)]
+    assert state(hass, camera_entry, "image", "last_rejected").state == STATE_UNKNOWN
+
+
+async def test_a_rejected_frame_leaves_the_latest_alone(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    await next_slot()
+    before = state(hass, camera_entry, "image", "latest_frame").state
+    camera.answer = pictures.jpeg(pictures.flat((0, 0, 0), 640, 360))
+    await next_slot()
+    rejected = camera_entry.runtime_data.data.last_rejected
+    image = await async_get_image(hass, entity_id(hass, camera_entry, "image", "last_rejected"))
+    assert state(hass, camera_entry, "image", "latest_frame").state == before
+    assert state(hass, camera_entry, "image", "last_rejected").state == rejected.captured_at.isoformat()
+    assert image.content[:2] == b"\xff\xd8"
+
+
+async def test_is_served_to_who_may_see_it(
+    hass: HomeAssistant,
+    camera_entry: MockConfigEntry,
+    next_slot: NextSlot,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    await next_slot()
+    path = f"/api/image_proxy/{entity_id(hass, camera_entry, 'image', 'latest_frame')}"
+    answer = await (await hass_client()).get(path)
+    assert answer.status == 200
+    assert answer.content_type == "image/jpeg"
+    assert (await answer.read())[:2] == b"\xff\xd8"
+    assert (await (await hass_client_no_auth()).get(path)).status == 403
+
+
+@pytest.mark.parametrize("key", ["latest_frame", "last_rejected"])
+async def test_follows_the_frame_and_nothing_else(hass: HomeAssistant, camera_entry: MockConfigEntry, key: str) -> None:
+    assert state(hass, camera_entry, "image", key).state == STATE_UNKNOWN
+    await show(hass, camera_entry, **{key: frame(1)})
+    first = state(hass, camera_entry, "image", key)
+    assert first.state == frame(1).captured_at.isoformat()
+    await show(hass, camera_entry, captured=99)
+    assert state(hass, camera_entry, "image", key).last_updated == first.last_updated
+    await show(hass, camera_entry, **{key: frame(2, content_type="image/png")})
+    assert state(hass, camera_entry, "image", key).state == frame(2).captured_at.isoformat()
+
+
+async def test_without_a_file_there_is_no_image(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    latest = entity_id(hass, camera_entry, "image", "latest_frame")
+    with pytest.raises(HomeAssistantError):
+        await async_get_image(hass, latest)
+    await next_slot()
+    assert (await async_get_image(hass, latest)).content
+    for path in stored(media_root):
+        path.unlink()
+    with pytest.raises(HomeAssistantError):
+        await async_get_image(hass, latest)
+
+
+async def test_tells_the_type_of_the_frame(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    camera.answer = pictures.encoded(pictures.noisy(pictures.scene("day", 640, 360), 1.5, 1), "PNG")
+    await next_slot()
+    image = await async_get_image(hass, entity_id(hass, camera_entry, "image", "latest_frame"))
+    assert image.content_type == "image/png"
+    assert image.content.startswith(b"\x89PNG")
