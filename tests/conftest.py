@@ -8,6 +8,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
+import freezegun
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.camera import Camera
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
@@ -42,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide OpenCV before anything imports it."""
+    """Let event loops live while time is frozen, and hide OpenCV before anything imports it."""
+    freezegun.configure(extend_ignore_list=["asyncio"])
     if config.getoption("--without-opencv"):
         sys.modules["cv2"] = None  # type: ignore[assignment]
 
@@ -61,7 +63,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         sys.stderr.write(f"\nOpenCV's kernels were called {sum(calls)} times; hidden: {hidden}\n")
 
 
-WHOLE_RUN = 100
+WHOLE_RUN = 500
 """Tests from which a run counts as the whole suite."""
 
 
@@ -73,6 +75,14 @@ def custom_integrations(request: pytest.FixtureRequest) -> None:
     if "recorder_mock" in request.fixturenames:
         request.getfixturevalue("recorder_mock")
     request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Shorten the real waits within an attempt; their number and order stay."""
+    if "hass" in request.fixturenames:
+        monkeypatch.setattr("custom_components.timelapser.capture.RETRY_DELAY_S", 0.01)
+        monkeypatch.setattr("custom_components.timelapser.fetch.FRESH_POLL_S", 0.01)
 
 
 @cache

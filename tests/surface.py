@@ -18,7 +18,7 @@ CAPTURED_AT = datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC)
 
 def timelapse_id(entry: MockConfigEntry) -> str:
     """Return the subentry id of the camera's first timelapse."""
-    return next(entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)).subentry_id
+    return entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)[0].subentry_id
 
 
 def entity_id(hass: HomeAssistant, entry: MockConfigEntry, platform: str, key: str) -> str:

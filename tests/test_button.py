@@ -33,8 +33,9 @@ async def test_captures_now(hass: HomeAssistant, camera_entry: MockConfigEntry, 
 
 
 async def test_a_failure_is_told_to_who_pressed(
-    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("custom_components.timelapser.capture.RETRY_DELAY_S", 0.0)
     camera.answer = None
     with pytest.raises(HomeAssistantError) as raised:
         await press(hass, camera_entry)
@@ -42,6 +43,7 @@ async def test_a_failure_is_told_to_who_pressed(
     assert state(hass, camera_entry, "sensor", "images_captured").state == "0"
 
 
+@pytest.mark.usefixtures("freezer")
 async def test_a_second_press_is_refused(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None:
     await press(hass, camera_entry)
     with pytest.raises(ServiceValidationError) as raised:

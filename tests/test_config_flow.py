@@ -1,9 +1,10 @@
 """The forms, driven through Home Assistant's flow managers: every way through, every bad input, and what is stored."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
@@ -11,9 +12,10 @@ from homeassistant.config_entries import SOURCE_SYSTEM, SOURCE_USER, ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-import voluptuous as vol
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.timelapser import media_root as media_root_module
 from custom_components.timelapser.config_flow import TimelapserConfigFlow
@@ -67,12 +69,16 @@ def probe_camera() -> Iterator[AsyncMock]:
 
 
 @pytest.fixture(autouse=True)
-def local_disk(tmp_path: Path) -> Iterator[Path]:
-    """Put everything on a local disk, whatever the tests run on; return the table of mounts."""
-    mounts = tmp_path / "mounts"
-    mounts.write_text("/dev/sda1 / ext4 rw 0 0\n")
-    with patch.object(media_root_module, "_MOUNTS", mounts):
-        yield mounts
+def mount(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Put everything on a local disk, whatever the tests run on; return what mounts something else."""
+    table = tmp_path / "mounts"
+
+    def write(*lines: str) -> None:
+        table.write_text("".join(f"{line}\n" for line in ("/dev/sda1 / ext4 rw 0 0", *lines)))
+
+    write()
+    with patch.object(media_root_module, "_MOUNTS", table):
+        yield write
 
 
 @pytest.fixture(autouse=True)
@@ -120,15 +126,15 @@ def check_texts(result: Any, flow: str) -> None:
         texts = texts[part]
     step = texts["step"][result["step_id"]]
     shown = [step["title"], step.get("description", "")]
-    for field in (result.get("data_schema") or _NO_FIELDS).schema:
-        assert step["data"][field]
-        shown.append(step["data_description"][field])
+    if result["type"] is FlowResultType.MENU:
+        assert all(step["menu_options"][way] for way in result["menu_options"])
+    else:
+        for field in result["data_schema"].schema:
+            assert step["data"][field]
+            shown.append(step["data_description"][field])
     shown.extend(texts["error"][error] for error in (result.get("errors") or {}).values())
     for text in shown:
         text.format(**(result["description_placeholders"] or {}))
-
-
-_NO_FIELDS = vol.Schema({})
 
 
 async def start(hass: HomeAssistant, **context: Any) -> Any:
@@ -472,8 +478,7 @@ async def test_quota_too_small(hass: HomeAssistant, budget: Any) -> None:
 
 
 async def test_quota_exceeds_free(hass: HomeAssistant) -> None:
-    usage = (10**12, 10**12 - 5 * 10**9, 5 * 10**9)
-    with patch("shutil.disk_usage", return_value=type("Usage", (), {"free": usage[2]})()):
+    with patch("shutil.disk_usage", return_value=SimpleNamespace(free=5 * 10**9)):
         result = await submit(hass, await storage_form(hass), {"byte_budget": 900})
         assert result["errors"] == {"byte_budget": "quota_exceeds_free"}
         assert result["description_placeholders"]["free"] == "5.0"
@@ -487,40 +492,41 @@ async def test_quota_exceeds_free(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
-async def test_catalog_on_network_fs(hass: HomeAssistant, config: Path, local_disk: Path, kind: str) -> None:
-    local_disk.write_text(f"/dev/sda1 / ext4 rw 0 0\nnas:/share {config} {kind} rw 0 0\n")
-    form = await storage_form(hass)
-    result = await submit(hass, form, {"media_root": str(config.parent / "media")})
+async def test_catalog_on_network_fs(hass: HomeAssistant, config: Path, mount: Callable[..., None], kind: str) -> None:
+    share = f"nas:/share {config} {kind} rw 0 0"
+    mount(share)
+    result = await submit(hass, await storage_form(hass), {"media_root": str(config.parent / "media")})
     assert result["errors"] == {"base": "catalog_on_network_fs"}
-    local_disk.write_text(
-        f"/dev/sda1 / ext4 rw 0 0\nnas:/share {config} {kind} rw 0 0\n/dev/sdb {config} ext4 rw 0 0\n"
-    )
+    mount(share, f"/dev/sdb {config} ext4 rw 0 0")
     assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
 
 
 @pytest.mark.parametrize(
-    "line", ["nas:/share {media} nfs rw 0 0", "pool {config} fuse.shfs rw 0 0", "/dev/sdb {config} fuseblk rw 0 0"]
+    "line",
+    ["nas:/share {media} nfs rw 0 0", "pool {config} fuse.shfs rw 0 0", "/dev/sdb {config} fuseblk rw 0 0"],
 )
-async def test_catalog_on_local_fs(hass: HomeAssistant, config: Path, local_disk: Path, line: str) -> None:
+async def test_catalog_on_local_fs(hass: HomeAssistant, config: Path, mount: Callable[..., None], line: str) -> None:
     media = config.parent / "media"
-    local_disk.write_text(f"/dev/sda1 / ext4 rw 0 0\n{line.format(config=config, media=media)}\n")
+    mount(line.format(config=config, media=media))
     result = await submit(hass, await storage_form(hass), {"media_root": str(media)})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_mounts_with_spaces_or_without_a_table(hass: HomeAssistant, config: Path, local_disk: Path) -> None:
-    spaced = config.parent / "my config"
-    config.rename(spaced)
-    hass.config.config_dir = str(spaced)
-    local_disk.write_text(f"nas:/share {str(spaced).replace(' ', chr(92) + '040')} nfs rw 0 0\n")
+async def test_mounted_below_a_name_with_a_space(hass: HomeAssistant, config: Path, mount: Callable[..., None]) -> None:
+    hass.config.config_dir = str(config / "my config")
+    mount(f"nas:/share {config}/my\\040config nfs rw 0 0")
     result = await submit(hass, await storage_form(hass), {})
     assert result["errors"] == {"base": "catalog_on_network_fs"}
-    local_disk.unlink()
-    assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_all_errors_at_once(hass: HomeAssistant, config: Path, local_disk: Path) -> None:
-    local_disk.write_text("nas:/ / nfs rw 0 0\n")
+async def test_system_without_a_table_of_mounts(hass: HomeAssistant, config: Path) -> None:
+    with patch.object(media_root_module, "_MOUNTS", config / "none"):
+        result = await submit(hass, await storage_form(hass), {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_all_errors_at_once(hass: HomeAssistant, mount: Callable[..., None]) -> None:
+    mount("nas:/ / nfs rw 0 0")
     result = await submit(hass, await storage_form(hass), {"media_root": "/", "byte_budget": 0})
     assert result["errors"] == {
         "media_root": "path_not_allowed",
@@ -960,3 +966,54 @@ async def test_reconfigure_timelapse(hass: HomeAssistant, guarded: MockConfigEnt
     assert shown(result)["interval"] == "7.5s"
     await submit_timelapse(hass, result, RECIPE)
     assert timelapses(guarded)["Roses"] == {"interval": 300, "window": "always", "keep_days": 365}
+
+
+# As a browser or a script sees it
+
+
+async def test_through_the_api(
+    hass: HomeAssistant, guarded: MockConfigEntry, system: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "config", {})
+    assert await async_setup_component(hass, DOMAIN, {})
+    client = await hass_client()
+
+    async def post(path: str, data: dict[str, Any]) -> Any:
+        response = await client.post(f"/api/config/config_entries/{path}", json=data)
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+    form = await post("flow", {"handler": DOMAIN})
+    assert form["data_schema"] == [
+        {
+            "name": "camera",
+            "required": True,
+            "default": "",
+            "selector": {"entity": {"filter": [{"domain": ["camera"]}], "multiple": False, "reorder": False}},
+        }
+    ]
+    form = await post(f"flow/{form['flow_id']}", {"camera": "light.kitchen"})
+    assert form["errors"] == {"camera": "not_a_camera"}
+    assert form["data_schema"][0]["description"] == {"suggested_value": "light.kitchen"}
+
+    form = await post("options/flow", {"handler": guarded.entry_id})
+    retries = next(field for field in form["data_schema"] if field["name"] == "retries")
+    assert retries["selector"] == {"number": {"min": 0.0, "max": 5.0, "step": 1.0, "mode": "box"}}
+    form = await post(f"options/flow/{form['flow_id']}", DEFAULT_OPTIONS | {"retries": 9})
+    assert form["errors"] == {"retries": "out_of_range"}
+
+    form = await post("subentries/flow", {"handler": [guarded.entry_id, SUBENTRY_TIMELAPSE]})
+    interval = next(field for field in form["data_schema"] if field["name"] == "interval")
+    assert interval["selector"]["select"]["custom_value"]
+    form = await post(f"subentries/flow/{form['flow_id']}", RECIPE | {"interval": -5, "window": "time"})
+    assert form["errors"] == {"interval": "interval_out_of_range"}
+    form = await post(f"subentries/flow/{form['flow_id']}", RECIPE | {"window": "time"})
+    assert form["step_id"] == "window_time"
+    form = await post(f"subentries/flow/{form['flow_id']}", {"start": "25:00", "end": "08:00"})
+    assert form["errors"] == {"start": "time_format"}
+
+    form = await post("flow", {"handler": DOMAIN, "entry_id": system.entry_id})
+    assert (form["step_id"], [field["name"] for field in form["data_schema"]]) == (
+        "reconfigure_storage",
+        ["media_root", "byte_budget"],
+    )

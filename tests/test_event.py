@@ -6,6 +6,7 @@ from typing import Any
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.json import json_bytes
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import Events, ScriptedCamera
@@ -16,6 +17,12 @@ type NextSlot = Callable[..., Awaitable[None]]
 
 MAX_ATTRIBUTES = 4096
 """Bytes."""
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without a pause, which a stopped clock would make endless."""
+    monkeypatch.setattr("custom_components.timelapser.capture.RETRY_DELAY_S", 0.0)
 
 
 def shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:

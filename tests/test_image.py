@@ -30,6 +30,12 @@ async def test_the_latest_frame_is_what_was_stored(
     assert state(hass, camera_entry, "image", "last_rejected").state == STATE_UNKNOWN
 
 
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without a pause, which a stopped clock would make endless."""
+    monkeypatch.setattr("custom_components.timelapser.capture.RETRY_DELAY_S", 0.0)
+
+
 async def test_a_rejected_frame_leaves_the_latest_alone(
     hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot
 ) -> None:

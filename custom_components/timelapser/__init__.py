@@ -9,9 +9,10 @@ from .const import DOMAIN, PLATFORMS, SYSTEM_UNIQUE_ID
 from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .core.errors import TimelapserError
 from .devices import async_register_devices
-from .engine import async_acquire_engine, async_release_engine
+from .engine import async_acquire_engine, async_archive_camera, async_release_engine
 from .exceptions import setup_error
 from .services import async_setup_services
+from .upkeep import async_schedule_upkeep
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -28,12 +29,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: TimelapserConfigEntry) -
     if entry.unique_id == SYSTEM_UNIQUE_ID:
         async_register_devices(hass, entry)
         return True
-    if hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, SYSTEM_UNIQUE_ID) is None:
-        await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_SYSTEM}, data={})
     try:
         engine = await async_acquire_engine(hass)
     except TimelapserError as err:
         raise setup_error(err) from err
+    if hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, SYSTEM_UNIQUE_ID) is None:
+        settings = engine.settings.as_data()
+        await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_SYSTEM}, data=settings)
     coordinator = CameraCoordinator(hass, entry, engine)
     try:
         await coordinator.async_start()
@@ -45,6 +47,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: TimelapserConfigEntry) -
     entry.runtime_data = coordinator
     async_register_devices(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_schedule_upkeep(coordinator)
     return True
 
 
@@ -68,3 +71,14 @@ async def _async_updated(hass: HomeAssistant, entry: ConfigEntry) -> None:
         await hass.config_entries.async_unload(camera.entry_id)
     for camera in cameras:
         await hass.config_entries.async_setup(camera.entry_id)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Put a removed camera into the archive: its frames stay; the system entry goes with the last camera."""
+    if entry.unique_id == SYSTEM_UNIQUE_ID:
+        return
+    await async_archive_camera(hass, entry.entry_id)
+    remaining = hass.config_entries.async_entries(DOMAIN)
+    system = [other for other in remaining if other.unique_id == SYSTEM_UNIQUE_ID]
+    if system and len(remaining) == len(system):
+        await hass.config_entries.async_remove(system[0].entry_id)

@@ -120,6 +120,10 @@ class CameraState:
             queries.set_paused(conn, timelapse_id, paused, now)
 
         await self._engine.async_write(write)
+        await self.async_recount()
+
+    async def async_recount(self) -> None:
+        """Read the image counts anew."""
         await self._engine.async_read(self._read_timelapses)
 
     def _read_timelapses(self, conn: Connection) -> None:

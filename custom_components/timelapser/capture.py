@@ -149,16 +149,18 @@ class Capturer:
     async def async_look(self, request: Request) -> Attempt:
         """Fetch and score, with retries inside the budget, and keep the best picture; nothing is stored."""
         attempt = Attempt(request=request, started_at=dt_util.utcnow(), health=request.health)
-        deadline = time.monotonic() + request.budget_s
+        deadline = self._engine.hass.loop.time() + request.budget_s
         for number in range(1 + self._policy.retries):
             if number:
                 delay = RETRY_DELAY_S * 2 ** (number - 1)
-                if time.monotonic() + delay >= deadline:
+                if self._engine.hass.loop.time() + delay >= deadline:
                     break
                 await asyncio.sleep(delay)
             attempt.tries += 1
             try:
-                await self._async_try(attempt, alternate=number % 2 == 1, budget_s=deadline - time.monotonic())
+                await self._async_try(
+                    attempt, alternate=number % 2 == 1, budget_s=deadline - self._engine.hass.loop.time()
+                )
             except TimelapserError as err:
                 if attempt.evaluation is None:
                     attempt.fail(err)
@@ -171,7 +173,7 @@ class Capturer:
             else:
                 if attempt.outcome is Outcome.CAPTURED or not CODES[attempt.code or Code.BELOW_THRESHOLD].retryable:
                     break
-        attempt.duration_ms = round((time.monotonic() - deadline + request.budget_s) * 1000)
+        attempt.duration_ms = round((self._engine.hass.loop.time() - deadline + request.budget_s) * 1000)
         return attempt
 
     async def _async_try(self, attempt: Attempt, *, alternate: bool, budget_s: float) -> None:

@@ -132,19 +132,19 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         self._async_abort_entries_match({CONF_CAMERA: self._entity_id})
         self._async_abort_entries_match({CONF_CAMERA: self._registry_id})
         self._probe = await async_probe_camera(self.hass, self._entity_id)
-        if self._probe.evaluation is None:
-            return await self.async_step_unavailable()
         return await self.async_step_preview()
 
     async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show what the still is worth."""
+        """Show what the still is worth; without one, warn."""
         if user_input is not None:
             return await self.async_step_accept()
+        if (evaluation := self._probe.evaluation) is None:
+            return await self.async_step_unavailable()
         return self.async_show_form(
             step_id="preview",
             data_schema=vol.Schema({}),
             description_placeholders=await async_preview_texts(
-                self.hass, self._camera_name, self._probe, registered=self._registry_id is not None
+                self.hass, self._camera_name, self._probe, evaluation, registered=self._registry_id is not None
             ),
             last_step=self._camera_completes,
         )

@@ -385,6 +385,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         except StorageError:
             return None
 
+    async def async_recount(self) -> None:
+        """Show the counts anew after stills were removed."""
+        await self.state.async_recount()
+        self._publish(force=True)
+
     # Publishing
 
     @callback

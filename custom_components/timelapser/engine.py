@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 import logging
 import os
 from pathlib import Path
 from typing import Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from sqlalchemy import Connection
 
-from .const import DOMAIN
+from .const import DOMAIN, SYSTEM_UNIQUE_ID
 from .core.catalogue import queries
 from .core.catalogue.store import Catalogue
-from .core.errors import StorageError
+from .core.errors import Code, StorageError, TimelapserError
 from .core.readiness import StorageState
 from .core.storage import Storage
 from .settings import SystemSettings, system_settings
@@ -32,7 +34,7 @@ FREE_FLOOR_BYTES: Final = 512_000_000
 FREE_FLOOR_SHARE: Final = 0.02
 """Capturing stops while less than the larger of both is free, so that Home Assistant itself keeps working."""
 
-META_STORAGE_UUID: Final = "storage_uuid"
+META_UUID: Final = "storage_uuid"
 META_SETTINGS: Final = "settings"
 
 DATA_ENGINE: HassKey[Engine] = HassKey(DOMAIN)
@@ -42,11 +44,14 @@ _DATA_LOCK: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_lock")
 class Engine:
     """Catalogue, storage root and the two pools."""
 
-    def __init__(self, hass: HomeAssistant, settings: SystemSettings) -> None:
-        """Prepare; nothing is touched until ``async_open``."""
+    storage: Storage
+    """Known once the engine is open."""
+
+    def __init__(self, hass: HomeAssistant, settings: SystemSettings, *, restore: bool) -> None:
+        """Prepare; nothing is touched until ``async_open``; ``restore`` prefers what the catalogue keeps."""
         self.hass = hass
         self.settings = settings
-        self.storage = Storage(settings.media_root)
+        self._restore = restore
         self.catalogue = Catalogue(catalogue_path(hass))
         self.compute = ThreadPoolExecutor(COMPUTE_THREADS, f"{DOMAIN}-compute")
         self.fetch = ThreadPoolExecutor(FETCH_THREADS, f"{DOMAIN}-fetch")
@@ -64,14 +69,18 @@ class Engine:
         report = self.catalogue.open()
         if report.rebuilt:
             _LOGGER.warning("The catalogue was damaged; it was moved aside and a new one was made")
-        known = self.catalogue.read(lambda conn: queries.get_meta(conn, META_STORAGE_UUID))
-        settings = self.settings.as_meta()
-        same_root = self.catalogue.read(lambda conn: queries.get_meta(conn, META_SETTINGS)) == settings
-        uuid = self.storage.open(expected_uuid=known if same_root else None)
+        config_dir = Path(self.hass.config.config_dir)
+        meta = {key: self.catalogue.read(partial(queries.get_meta, key=key)) for key in (META_UUID, META_SETTINGS)}
+        kept = SystemSettings.from_meta(text, config_dir) if (text := meta[META_SETTINGS]) else None
+        if self._restore and kept is not None:
+            self.settings = kept
+        same_root = kept is not None and kept.media_root == self.settings.media_root
+        self.storage = Storage(self.settings.media_root)
+        uuid = self.storage.open(expected_uuid=meta[META_UUID] if same_root else None)
 
         def remember(conn: Connection) -> None:
-            queries.set_meta(conn, META_STORAGE_UUID, uuid)
-            queries.set_meta(conn, META_SETTINGS, settings)
+            queries.set_meta(conn, META_UUID, uuid)
+            queries.set_meta(conn, META_SETTINGS, self.settings.as_meta(config_dir))
 
         self.catalogue.submit(remember).result()
 
@@ -126,7 +135,8 @@ async def async_acquire_engine(hass: HomeAssistant) -> Engine:
     lock = hass.data.setdefault(_DATA_LOCK, asyncio.Lock())
     async with lock:
         if (engine := hass.data.get(DATA_ENGINE)) is None:
-            engine = Engine(hass, system_settings(hass))
+            missing = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, SYSTEM_UNIQUE_ID) is None
+            engine = Engine(hass, system_settings(hass), restore=missing)
             await engine.async_open()
             hass.data[DATA_ENGINE] = engine
         engine._users += 1  # noqa: SLF001 - counted here only
@@ -141,3 +151,19 @@ async def async_release_engine(hass: HomeAssistant) -> None:
         if engine._users == 0:  # noqa: SLF001
             del hass.data[DATA_ENGINE]
             await engine.async_close()
+
+
+async def async_archive_camera(hass: HomeAssistant, camera_id: str) -> None:
+    """Mark a camera as removed, also when it was the last one."""
+    try:
+        engine = await async_acquire_engine(hass)
+    except TimelapserError as err:
+        _LOGGER.warning("The removed camera could not be put into the archive: %s", err)
+        return
+    try:
+        await engine.async_write(partial(queries.mark_camera_removed, camera_id=camera_id, now=dt_util.utcnow()))
+    except TimelapserError as err:
+        if err.code is not Code.NOT_FOUND:
+            _LOGGER.warning("The removed camera could not be put into the archive: %s", err)
+    finally:
+        await async_release_engine(hass)

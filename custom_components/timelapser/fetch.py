@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 import logging
 import threading
-import time
 
 from homeassistant.components.camera import Camera, async_get_image
 from homeassistant.components.camera.const import DATA_COMPONENT
@@ -29,7 +28,7 @@ SNAPSHOT_TIMEOUT_S = 10
 """Seconds for one call into the camera integration; Home Assistant's own limit for camera images."""
 
 FRESH_BUDGET_S = 15.0
-"""Seconds that an attempt may wait for a picture to change: longer than the key-frame intervals of cameras (<= 10 s)."""
+"""Seconds that an attempt may wait for a picture to change: key-frame intervals are at most 10 s."""
 
 FRESH_POLL_S = 0.5
 """Seconds between two looks at a stream-backed still; a repeated one costs 1-3 ms."""
@@ -207,7 +206,7 @@ class Fetcher:
         A picture whose size differs from the first of the attempt or from the expected one was scaled for somebody
         else and is fetched again; when the budget ends, the last picture is returned as ``unproven``.
         """
-        deadline = time.monotonic() + budget_s
+        deadline = self.hass.loop.time() + budget_s
         first: bytes | None = None
         first_size: tuple[int, int] | None = None
         last: Fetched | None = None
@@ -227,7 +226,7 @@ class Fetcher:
                     return Fetched(
                         data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
                     )
-            if time.monotonic() + FRESH_POLL_S >= deadline or not self.source.available:
+            if self.hass.loop.time() + FRESH_POLL_S >= deadline or not self.source.available:
                 break
             await asyncio.sleep(FRESH_POLL_S)
         if last is None or not self.source.available:
@@ -238,7 +237,7 @@ class Fetcher:
         """Call the camera integration once and turn whatever it does into bytes or one code."""
         if (entity_id := self.source.entity_id) is None:
             raise CameraError(Code.CAMERA_MISSING, "the camera entity is gone")
-        started = time.monotonic()
+        started = self.hass.loop.time()
         try:
             async with asyncio.timeout(SNAPSHOT_TIMEOUT_S + 1):
                 image = await async_get_image(self.hass, entity_id, timeout=SNAPSHOT_TIMEOUT_S)
@@ -251,7 +250,7 @@ class Fetcher:
                 raise
             raise CameraError(Code.CAMERA_TIMEOUT, "cancelled by the camera") from err
         except Exception as err:
-            raise self._camera_error(err, time.monotonic() - started) from err
+            raise self._camera_error(err, self.hass.loop.time() - started) from err
         if not image.content:
             raise CameraError(Code.CAMERA_EMPTY, "empty image")
         return bytes(image.content)

@@ -290,7 +290,7 @@ def interval_text(seconds: float) -> str:
     for unit in ("d", "h", "m"):
         if seconds % _UNIT_SECONDS[unit] == 0:
             return f"{int(seconds // _UNIT_SECONDS[unit])}{unit}"
-    return f"{seconds}s"
+    return f"{int(seconds) if seconds == int(seconds) else seconds}s"
 
 
 def parse_clock(value: Any) -> str | None:

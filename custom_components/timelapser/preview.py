@@ -4,6 +4,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
+from .core.models import Evaluation
 from .exceptions import translation_key
 from .probe import Probe
 
@@ -28,12 +29,11 @@ async def _async_words(hass: HomeAssistant, *categories: str) -> _Words:
     return _Words(texts)
 
 
-async def async_preview_texts(hass: HomeAssistant, name: str, probe: Probe, *, registered: bool) -> dict[str, str]:
+async def async_preview_texts(
+    hass: HomeAssistant, name: str, probe: Probe, evaluation: Evaluation, *, registered: bool
+) -> dict[str, str]:
     """Return the placeholders of the form that shows a scored still."""
     words = await _async_words(hass, "common", "entity", "selector")
-    evaluation = probe.evaluation
-    if evaluation is None:
-        raise ValueError("a probe without a still has nothing to show")
     faults = [fault.kind.value for fault in evaluation.faults] or ["none"]
     return {
         "camera": name,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
 import json
+import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
 
@@ -39,9 +40,22 @@ class SystemSettings:
     media_root: Path
     byte_budget: int | None = None
 
-    def as_meta(self) -> str:
-        """Return the settings as the text that the catalogue keeps."""
-        return json.dumps({CONF_MEDIA_ROOT: str(self.media_root), CONF_BYTE_BUDGET: self.byte_budget}, sort_keys=True)
+    def as_data(self) -> dict[str, Any]:
+        """Return the settings as the system entry stores them."""
+        data: dict[str, Any] = {CONF_MEDIA_ROOT: str(self.media_root)}
+        return data if self.byte_budget is None else {**data, CONF_BYTE_BUDGET: self.byte_budget / GIGABYTE}
+
+    def as_meta(self, config_dir: Path) -> str:
+        """Return the settings as the text that the catalogue keeps; its path is relative to the configuration."""
+        root = os.path.relpath(self.media_root, config_dir)
+        return json.dumps({CONF_MEDIA_ROOT: root, CONF_BYTE_BUDGET: self.byte_budget}, sort_keys=True)
+
+    @classmethod
+    def from_meta(cls, text: str, config_dir: Path) -> Self:
+        """Return the settings that ``as_meta`` gave."""
+        kept = json.loads(text)
+        root = Path(os.path.normpath(config_dir / kept[CONF_MEDIA_ROOT]))
+        return cls(media_root=root, byte_budget=kept[CONF_BYTE_BUDGET])
 
 
 def default_media_root(hass: HomeAssistant) -> Path:

@@ -32,7 +32,7 @@ class Camera:
         if self.mode == "freeze" and self._last is not None:
             return self._last
         now = time.time()
-        frame = self._scene.black(now) if self.mode == "black" else self._scene.render(now)
+        frame = self._scene.black() if self.mode == "black" else self._scene.render(now)
         buffer = io.BytesIO()
         Image.fromarray(frame).save(buffer, "JPEG", quality=88)
         self._last = buffer.getvalue()

@@ -2,7 +2,7 @@
 
 Runs under the system's Python, which has GStreamer's bindings (3.11 on Debian 12), with numpy and nothing else:
 `/usr/bin/python3 -m scripts.dev.rtsp_camera --port 8554 --mode-file FILE`. The file holds one word, read again for
-every picture: `normal`, `black` (a covered lens), `freeze` (the same picture again and again) or `hang` (accepts, and
+every picture: `normal`, `black` (a dead sensor), `freeze` (the same picture again and again) or `hang` (accepts, and
 sends nothing).
 """
 
@@ -64,7 +64,7 @@ class Camera:
         if mode == "hang":
             return None
         if mode == "black":
-            return self._scene.black(time.time())
+            return self._scene.black()
         if mode != "freeze" or self._last is None:
             self._last = self._scene.render(time.time())
         return self._last

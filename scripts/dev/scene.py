@@ -127,9 +127,9 @@ class Scene:
         picture[self._lake_rows] = (shore * (256 - self._lake_share) + lake * self._lake_share) >> 8
         return self.finish(picture, t)
 
-    def black(self, t: float) -> Frame:
-        """Return what the sensor sees with the cap on the lens: its own noise, and no clock."""
-        return np.clip(3 + self._grain(t), 0, 255).astype(np.uint8)
+    def black(self) -> Frame:
+        """Return what a camera sends whose sensor has died: nothing at all, not even noise, and no clock."""
+        return np.zeros((self.height, self.width, 3), dtype=np.uint8)
 
     def finish(self, picture: Small, t: float) -> Frame:
         """Add the sensor's noise and the clock."""

@@ -59,7 +59,7 @@ class Course:
             await self.break_and_mend("gone", "connectivity", self.camera.vanish, self.camera.come_back)
 
     async def go_black(self) -> None:
-        """Put the cap on the lens."""
+        """Let the sensor die."""
         await self.camera.set_mode("black")
 
     async def freeze(self) -> None:

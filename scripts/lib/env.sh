@@ -21,6 +21,11 @@ TL_DEBIAN_PYTHON='python3.14 python3.14-minimal python3.14-venv libpython3.14-mi
   python3-pip-whl python3-setuptools-whl libc6 libgcc-s1 libstdc++6 libexpat1 zlib1g libssl3t64 libsqlite3-0 libffi8 libbz2-1.0
   liblzma5 libzstd1 libreadline8t64 libncursesw6 libtinfo6 libuuid1 libdb5.3t64 libcrypt1'
 
+# uv brings certificates of its own; where the system has some they count, as a network may have its own authority.
+if [[ -r /etc/ssl/certs/ca-certificates.crt ]]; then
+  export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS-1} UV_NATIVE_TLS=${UV_NATIVE_TLS-1}
+fi
+
 tl_say() { printf '%s\n' "$*" >&2; }
 
 tl_warn() { tl_say "      ! $*"; }
@@ -237,7 +242,7 @@ tl_prune() {
 
 # tl_setup [test] [hass] [system]: provide what is named (all without arguments); one run at a time.
 tl_setup() {
-  local wanted=" ${*:-test hass system} " rc=0 begin=$SECONDS
+  local wanted=" ${*:-test hass system} " rc=0
   mkdir -p "$TL_CACHE"/{log,tools,venvs} || return
   if command -v flock >/dev/null; then
     exec 9>"$TL_CACHE/lock"

@@ -183,8 +183,4 @@ def decoded(packets: Iterable[av.Packet], *, keys_only: bool = False, **options:
             frames += codec.decode(packet)
         except av.error.FFmpegError:
             continue
-    return [
-        frame.to_ndarray(format="rgb24")
-        for frame in frames
-        if not keys_only or frame.pict_type == PictureType.I
-    ]
+    return [frame.to_ndarray(format="rgb24") for frame in frames if not keys_only or frame.pict_type == PictureType.I]

@@ -18,10 +18,10 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch"},
     {"engine"},
-    {"capture", "planner", "probe", "upkeep"},
+    {"capture", "planner", "probe"},
     {"bus", "camera_state"},
     {"coordinator"},
-    {"devices", "entity", "media_root", "flow_schema"},
+    {"devices", "entity", "media_root", "flow_schema", "preview", "services", "timelapse_flow", "upkeep"},
 ]
 """From the bottom up; a module not named here is an edge: nothing but ``__init__`` and other edges may import it."""
 

@@ -247,7 +247,7 @@ class FrameRef:
     id: str
     camera_id: str
     path: str
-    """Path below the media root, with forward slashes."""
+    """Path below the storage folder (``<media root>/timelapser``), with forward slashes."""
     content_type: str
     captured_at: datetime
     slot_at: datetime

@@ -9,22 +9,23 @@ _INPUT_LIMIT = 8192
 """Characters looked at; an error text can be a whole web page."""
 
 _SENSITIVE_KEYS = (
-    "access[_-]?token|refresh[_-]?token|token|auth[_-]?sig|authorization|auth|api[_-]?key|apikey|secret|signature|sig|"
-    "session[_-]?id|session|sid|cookie|credentials?|user[_-]?name|username|user|usr|login|account|"
-    "pass[_-]?word|password|passwd|passphrase|pass|pwd|psw|pw"
+    "token|authorization|api[_-]?key|secret|signature|session[_-]?id|cookie|credentials?|user[_-]?name|username|user|"
+    "pass[_-]?word|password|passwd|passphrase|pass|pwd|psw|"
+    "(?<![a-z])(?:auth|auth[_-]?sig|sig|session|sid|usr|login|account|pw)"
 )
+"""Names before a value that is not to be seen; the short ones only as whole words."""
 _VALUE = r"""(?:"[^"]*"?|'[^']*'?|\S+)"""
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A password may hold spaces: everything up to the last @ before the path belongs to the address.
-    (re.compile(r"[a-z][a-z0-9+.-]{0,30}:(?:\\?/){2}[^/?#]{0,200}@\S*", re.IGNORECASE), "<url>"),
+    (re.compile(r"[a-z][a-z0-9+.-]{0,30}:(?:\\?/){2}[^/?#]{0,200}@[^\s\"'<>]*", re.IGNORECASE), "<url>"),
     (re.compile(r"""[a-z][a-z0-9+.-]{0,30}(?::|%3a)(?:\\?/|%2f){2}[^\s"'<>]*""", re.IGNORECASE), "<url>"),
     (re.compile(r"""(?:proxy-)?authorization["']?\s*[:=].*""", re.IGNORECASE), "<credentials>"),
     (re.compile(r"\b(?:bearer|digest|token)\s+[\w.~+/=-]{8,}", re.IGNORECASE), "<credentials>"),
     (re.compile(r"\b(?:[Bb]asic|BASIC)\s+(?=\S*[A-Z0-9=])[A-Za-z0-9+/=_-]{6,}"), "<credentials>"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "<credentials>"),
-    (re.compile(rf"""(?<![a-z])(?:{_SENSITIVE_KEYS})["']?\s*=\s*{_VALUE}""", re.IGNORECASE), "<credentials>"),
-    (re.compile(rf"""(?<![a-z])(?:{_SENSITIVE_KEYS})["']?\s*(?::|%3d)\s*{_VALUE}""", re.IGNORECASE), "<credentials>"),
+    (re.compile(rf"""(?:{_SENSITIVE_KEYS})["']?\s*=\s*{_VALUE}""", re.IGNORECASE), "<credentials>"),
+    (re.compile(rf"""(?:{_SENSITIVE_KEYS})["']?\s*(?::|%3d)\s*{_VALUE}""", re.IGNORECASE), "<credentials>"),
     (re.compile(r"(?<!\S)[^\s@]+@\S+"), "<credentials>"),
     (re.compile(r"[?&][^\s=?&]{1,100}=\S*"), "<query>"),
     (re.compile(r"""(?<=")/[^"]+|(?<=')/[^']+"""), "<path>"),

@@ -1,8 +1,9 @@
 """The purge of what has grown too old."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,12 @@ from .catalogue.frames import BATCH
 from .errors import Code, StorageError
 from .models import FrameKind
 from .storage import Storage
+
+
+class _Deletion(Protocol):
+    """Deletes up to ``wanted`` stills."""
+
+    def __call__(self, conn: Connection, wanted: int) -> Deleted: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +37,33 @@ def expire(
     The rows go first and durably, then the files: a kill in between leaves a file that the next purge or start
     removes, never a row without its file. Blocks. StorageError, with nothing changed, when the storage is not there.
     """
+
+    def oldest(conn: Connection, wanted: int) -> Deleted:
+        files = queries.expired(conn, camera_id, kind, before, wanted)
+        return queries.delete_frames(conn, [file.seq for file in files])
+
+    return _purge(storage, catalogue, oldest, limit)
+
+
+def expire_timelapse(storage: Storage, catalogue: Catalogue, timelapse_id: str, before: datetime, limit: int) -> Purged:
+    """Take at most ``limit`` unprotected stills from before an instant out of a timelapse's runs.
+
+    Those that no run of another timelapse has are removed as ``expire`` does; the others stay for that one.
+    """
+    return _purge(storage, catalogue, lambda conn, wanted: queries.release(conn, timelapse_id, before, wanted), limit)
+
+
+def _purge(storage: Storage, catalogue: Catalogue, delete: _Deletion, limit: int) -> Purged:
+    """Delete rows in batches, each with its files after it."""
     storage.check()
-    count = size = 0
+    count = size = released = 0
     left = finish_unlinks(storage, catalogue)
-    while count < limit:
-        wanted = min(BATCH, limit - count)
-        deleted = catalogue.submit(_deletion(camera_id, kind, before, wanted)).result()
-        if not deleted.files:
+    while released < limit:
+        wanted = min(BATCH, limit - released)
+        deleted = catalogue.submit(partial(delete, wanted=wanted)).result()
+        if not deleted.released:
             break
+        released += deleted.released
         count += len(deleted.files)
         size += sum(file.byte_count for file in deleted.files)
         left += _unlink(storage, catalogue, [file.path for file in deleted.files])
@@ -48,14 +74,6 @@ def finish_unlinks(storage: Storage, catalogue: Catalogue) -> int:
     """Unlink one batch of files whose rows an interrupted purge took out; return how many are still there."""
     paths = catalogue.read(queries.awaiting_unlink)
     return _unlink(storage, catalogue, paths) if paths else 0
-
-
-def _deletion(camera_id: str, kind: FrameKind, before: datetime, limit: int) -> Callable[[Connection], Deleted]:
-    def _delete(conn: Connection) -> Deleted:
-        files = queries.expired(conn, camera_id, kind, before, limit)
-        return queries.delete_frames(conn, [file.seq for file in files])
-
-    return _delete
 
 
 def _unlink(storage: Storage, catalogue: Catalogue, paths: list[str]) -> int:

@@ -92,9 +92,7 @@ class Storage:
             return False
         return True
 
-    def write(
-        self, folder: str, kind: FrameKind, captured_at: datetime, ulid: str, ext: str, data: bytes
-    ) -> str:
+    def write(self, folder: str, kind: FrameKind, captured_at: datetime, ulid: str, ext: str, data: bytes) -> str:
         """Store a still durably and return its relative path; on any error nothing of it is left.
 
         The path is never one that exists: a taken name gets a number. ValueError for a folder, id or extension

@@ -72,14 +72,11 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
         "baseline": attempt.baseline,
         "strategy_note": attempt.strategy_note,
     }
-    conn.execute(
-        update(cameras)
-        .where(cameras.c.seq == camera_seq)
-        .values(
-            **{name: value for name, value in given.items() if value is not None},
-            **({} if attempt.probe else {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}),
-        )
-    )
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if not attempt.probe:
+        changes |= {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}
+    if changes:
+        conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
@@ -188,8 +185,31 @@ def delete_frames(conn: Connection, seqs: Sequence[int]) -> Deleted:
     for run_seq, count in lost.items():
         conn.execute(update(runs).where(runs.c.seq == run_seq).values(image_count=runs.c.image_count - count))
     for camera_seq, size in freed.items():
-        conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(bytes=cameras.c.byte_count - size))
-    return Deleted(tuple(files), image_counts(conn, lost))
+        conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(byte_count=cameras.c.byte_count - size))
+    return Deleted(tuple(files), image_counts(conn, lost), len(files))
+
+
+def release(conn: Connection, timelapse_id: str, before: datetime, limit: int = BATCH) -> Deleted:
+    """Take the oldest unprotected stills from before an instant out of a timelapse; delete those in no other run."""
+    rows = conn.execute(
+        select(run_frames.c.run_seq, run_frames.c.frame_seq, frames.c.kind)
+        .join(frames, frames.c.seq == run_frames.c.frame_seq)
+        .join(runs, runs.c.seq == run_frames.c.run_seq)
+        .join(timelapses, timelapses.c.seq == runs.c.timelapse_seq)
+        .where(timelapses.c.id == timelapse_id, frames.c.protected.is_(False), frames.c.captured_at < before)
+        .order_by(run_frames.c.run_seq, run_frames.c.frame_seq)
+        .limit(min(limit, BATCH))
+    ).all()
+    lost = Counter(row.run_seq for row in rows if row.kind is FrameKind.FRAME)
+    for run_seq, count in lost.items():
+        conn.execute(update(runs).where(runs.c.seq == run_seq).values(image_count=runs.c.image_count - count))
+    for run_seq in {row.run_seq for row in rows}:
+        of_run = [row.frame_seq for row in rows if row.run_seq == run_seq]
+        conn.execute(delete(run_frames).where(run_frames.c.run_seq == run_seq, run_frames.c.frame_seq.in_(of_run)))
+    seqs = {row.frame_seq for row in rows}
+    shared = set(conn.execute(select(run_frames.c.frame_seq).where(run_frames.c.frame_seq.in_(seqs))).scalars())
+    deleted = delete_frames(conn, sorted(seqs - shared))
+    return Deleted(deleted.files, image_counts(conn, lost), len(rows))
 
 
 def awaiting_unlink(conn: Connection, limit: int = BATCH) -> list[str]:

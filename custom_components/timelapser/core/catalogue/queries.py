@@ -26,6 +26,7 @@ from .frames import (
     latest_frame,
     list_recent_attempts,
     prune_attempts,
+    release,
     unlinked,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "mark_camera_removed",
     "mark_timelapse_removed",
     "prune_attempts",
+    "release",
     "save_health",
     "set_meta",
     "set_paused",

@@ -147,7 +147,11 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a deletion took out: the files that are now to be unlinked, and the image counts that changed."""
+    """What a deletion took out: the files that are now to be unlinked, and the image counts that changed.
+
+    ``released`` is the number of stills that it dealt with: those of the files, and those that another run keeps.
+    """
 
     files: tuple[StoredFile, ...]
     image_counts: Mapping[str, int]
+    released: int

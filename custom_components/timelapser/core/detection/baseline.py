@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 import zlib
 
 import numpy as np
@@ -19,12 +19,24 @@ VERSION: Final = 1
 MAX_SERIALISED: Final = 64 * 1024
 """Bytes of a serialised baseline, packed or not."""
 REMEMBERED: Final = 15
-"""Frame differences kept a light mode; their median outlives 7 odd ones."""
+"""Changes kept a light mode; their median outlives 7 odd ones."""
 KNOWN: Final = 5
-"""Differences from which the scene's noise counts as known."""
+"""Changes from which what is usual counts as known."""
 
 _HEAD: Final = struct.Struct("<BdIIHH32s")
 _MODE: Final = struct.Struct("<IB")
+
+
+class Change(NamedTuple):
+    """How a picture differs from the one before, or how a scene's pictures usually do.
+
+    ``share`` of the picture that changed at all (0..1); ``calm``, the standard deviation of the change in the calm
+    parts, without what the light does (grey levels); ``noise`` inside the picture (grey levels).
+    """
+
+    share: float
+    calm: float
+    noise: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +46,8 @@ class Baseline:
     ``sha256``, ``first_seen`` and ``repeats`` are the bytes of the last picture, when they were first met and how
     many pictures in a row had them. ``sample`` is the small copy (uint8, 90 x 160 luma) of the first picture of the
     present run of near-identical ones, ``size`` its width and height, ``run`` the run's length and ``run_since`` its
-    start. ``accepted`` counts accepted frames and ``noise`` holds the last differences between accepted frames (grey
-    levels, in the calm part of the picture), both by light mode.
+    start. ``accepted`` counts accepted frames and ``changes`` holds the last changes from one accepted frame to the
+    next, both by light mode: the scene's own restlessness, noise included.
     """
 
     sha256: bytes = b""
@@ -46,25 +58,27 @@ class Baseline:
     run: int = 0
     run_since: datetime | None = None
     accepted: Mapping[Light, int] = field(default_factory=dict)
-    noise: Mapping[Light, tuple[float, ...]] = field(default_factory=dict)
+    changes: Mapping[Light, tuple[Change, ...]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> Baseline:
         """Return the baseline of a camera that was never seen."""
         return cls()
 
-    def usual_noise(self, light: Light) -> float | None:
-        """Return the median difference of this light mode in grey levels, or None while too few are known."""
-        values = self.noise.get(light, ())
-        return median(values) if len(values) >= KNOWN else None
+    def usual_change(self, light: Light) -> Change | None:
+        """Return the medians of the changes in this light mode, or None while too few are known."""
+        values = self.changes.get(light, ())
+        if len(values) < KNOWN:
+            return None
+        return Change(*(median(part) for part in zip(*values, strict=True)))
 
-    def learned(self, light: Light, difference: float | None) -> Baseline:
-        """Return the baseline with one more accepted frame, and its difference from the frame before."""
+    def learned(self, light: Light, change: Change | None) -> Baseline:
+        """Return the baseline with one more accepted frame, and its change from the one before."""
         accepted = {**self.accepted, light: self.accepted.get(light, 0) + 1}
-        if difference is None:
+        if change is None:
             return replace(self, accepted=accepted)
-        values = (*self.noise.get(light, ()), difference)[-REMEMBERED:]
-        return replace(self, accepted=accepted, noise={**self.noise, light: values})
+        values = (*self.changes.get(light, ()), change)[-REMEMBERED:]
+        return replace(self, accepted=accepted, changes={**self.changes, light: values})
 
     def to_bytes(self) -> bytes:
         """Return the baseline as bytes: a version byte, then the rest packed; under 64 KiB."""
@@ -78,7 +92,7 @@ class Baseline:
         )
         since = struct.pack("<?d", self.run_since is not None, self.run_since.timestamp() if self.run_since else 0.0)
         modes = b"".join(
-            _MODE.pack(self.accepted.get(light, 0), len(values := self.noise.get(light, ())))
+            _MODE.pack(self.accepted.get(light, 0), len(values := self.changes.get(light, ())))
             + np.asarray(values, dtype="<f4").tobytes()
             for light in Light
         )
@@ -93,7 +107,7 @@ class Baseline:
         try:
             body = zlib.decompressobj().decompress(data[1:], MAX_SERIALISED)
             return cls._from_body(body)
-        except (zlib.error, struct.error, ValueError, OverflowError, OSError):
+        except zlib.error, struct.error, ValueError, OverflowError, OSError:
             return cls.empty()
 
     @classmethod
@@ -104,15 +118,16 @@ class Baseline:
         has_since, since = struct.unpack_from("<?d", body, position)
         position += struct.calcsize("<?d")
         accepted: dict[Light, int] = {}
-        noise: dict[Light, tuple[float, ...]] = {}
+        changes: dict[Light, tuple[Change, ...]] = {}
         for light in Light:
             count, length = _MODE.unpack_from(body, position)
             position += _MODE.size
             if count:
                 accepted[light] = count
             if length:
-                noise[light] = tuple(np.frombuffer(body, dtype="<f4", count=length, offset=position).tolist())
-            position += 4 * length
+                numbers = np.frombuffer(body, dtype="<f4", count=3 * length, offset=position).reshape(length, 3)
+                changes[light] = tuple(Change(*row) for row in numbers.tolist())
+            position += 12 * length
         pixels = body[position:]
         sample = None
         if pixels:
@@ -126,7 +141,7 @@ class Baseline:
             run=run,
             run_since=datetime.fromtimestamp(since, UTC) if has_since else None,
             accepted=accepted,
-            noise=noise,
+            changes=changes,
         )
 
 

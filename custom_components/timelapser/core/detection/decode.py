@@ -178,7 +178,7 @@ def _turbo() -> _Turbo | None:
         try:
             library = ctypes.CDLL(name)
             return _Turbo(library)
-        except (OSError, AttributeError):
+        except OSError, AttributeError:
             continue
     return None
 

@@ -108,11 +108,11 @@ class Detector:
         measured = measure(planes)
         features = measured.features
         light = light_of(features, context.sun_elevation)
-        moved = freshness.motion(subject.baseline, measured.sample, gated.size)
-        same = freshness.is_same(moved, subject.baseline.usual_noise(light))
+        change = freshness.change_of(subject.baseline, measured.sample, gated.size, features["noise"])
+        same = freshness.is_same(change, subject.baseline.usual_change(light))
         baseline = freshness.with_sample(subject.baseline, measured.sample, gated.size, when, same=same)
-        if moved is not None:
-            features |= {"changed_most": moved.most, "changed_calm": moved.calm}
+        if change is not None:
+            features |= {"changed_share": change.share, "changed_calm": change.calm}
         clock.lap("features")
 
         def found() -> list[Fault]:
@@ -137,7 +137,7 @@ class Detector:
             decided = verdict.verdict_of(score, named, self._limits)
             clock.lap("heavy")
         if decided.kept:
-            baseline = baseline.learned(light, None if moved is None or same else moved.calm)
+            baseline = baseline.learned(light, None if same else change)
         return Evaluation(
             score=score,
             verdict=decided,

@@ -8,9 +8,7 @@ from .decode import Planes
 from .features import BLACK_LEVEL, MID_GREY
 from .gate import Gated
 
-SOFT: Final = frozenset(
-    (FaultKind.BLUR, FaultKind.NOISE, FaultKind.PINK, FaultKind.TOO_SMALL, FaultKind.NO_END_MARKER)
-)
+SOFT: Final = frozenset((FaultKind.BLUR, FaultKind.NOISE, FaultKind.PINK, FaultKind.TOO_SMALL, FaultKind.NO_END_MARKER))
 """Kinds that may also be how a camera always looks: on a single frame they make it suspect at most."""
 SOFT_LIMIT: Final = 0.45
 """Severity that such a fault does not exceed without history."""

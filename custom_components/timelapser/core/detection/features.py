@@ -162,8 +162,7 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     lit_count = max(1, int(lit.sum()))
     unwritten &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)
     return {
-        "speckle": "standard deviation of single pixels outside the clock's bands, levels: structure and noise",
-    "grey_share": float(unwritten.mean()),
+        "grey_share": float(unwritten.mean()),
         "green_share": float(((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)).mean()),
         "pink_share": float((np.minimum(red_level, blue_level) - green_level >= STRONG_COLOUR).mean()),
         "cast_share": float(((blue >= CAST_LEVEL) & (red >= CAST_LEVEL) & lit).mean()),

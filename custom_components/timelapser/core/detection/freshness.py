@@ -1,7 +1,8 @@
 """Whether a picture shows the present: by its bytes, and by what of it changes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+import math
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..models import FetchEvidence, FetchStrategy, Freshness
 from . import kernels
-from .baseline import Baseline, lasted
+from .baseline import Baseline, Change, lasted
 
 SLOTS: Final = 5
 """Pictures in a row, the first included, that are the same before a camera is called stale or frozen."""
@@ -21,61 +22,67 @@ TILE: Final = 10
 """Sample points on a side of one tile: 16 x 9 tiles."""
 CLOCK_ROWS: Final = 1
 """Rows of tiles at the top and at the bottom that a burnt-in clock may change: 11 % of the height each."""
-CRUSHED: Final = (20, 250)
+CRUSHED: Final = (20, 240)
 """Luma outside of which a sensor's noise is cut off, so that a live tile may stay the same."""
 MIN_ACTIVE: Final = 4
 """Tiles between those levels that are needed to tell still from frozen."""
-CHANGED_QUANTILE: Final = 0.9
-"""Quantile of the tiles' differences that must vanish: re-encoding lets a few tiles near the clock change."""
-CALM_QUANTILE: Final = 0.25
-"""Quantile that stands for the scene's noise: the calmer tiles have no motion in them."""
-IDENTICAL: Final = 0.02
-"""Mean difference of a tile, grey levels, that counts as none where the scene's noise is unknown. Sensor noise of
-0.7 levels leaves 0.2 and more after JPEG of quality 85 or H.264 at 300 kbit/s; the same picture re-encoded leaves 0."""
-NOISE_SHARE: Final = 0.25
-"""Share of the scene's usual difference under which a picture counts as the same."""
-LEAST_NOISE: Final = 4 * IDENTICAL
-"""Usual difference, grey levels, under which a scene is too still for its pictures to be told from a frozen one."""
+CALM_QUANTILE: Final = 0.1
+"""Quantile of the tiles that stands for the scene's noise: wind and people leave a tenth of the picture alone."""
+FIRST_CHANGE: Final = 0.3
+"""Share of changed tiles up to which a picture repeats the one before, where the scene is not known yet.
+
+A tile is changed when one of its 100 points is. A picture that is encoded again is mostly the same to the last
+level (JPEG 0; H.264 as much as a changing clock carries into its neighbours, 0..0.5). Sensor noise of 0.3 levels and
+more changes some point nearly everywhere (0.81..1 of the tiles, and under 0.95 only at bitrates that leave nothing of
+a plain wall), though it may leave most points as they are."""
+USUAL_SHARE: Final = 0.5
+"""The same share where the scene is known, as a part of what usually changes there."""
+LEAST_USUAL: Final = 0.2
+"""Usually changed share of tiles under which a scene is too still for its pictures to be told from a frozen one."""
+NOISE_PART: Final = 0.4
+"""Part of the usual difference in the calm tiles under which the noise is not new: the encoder wrote the same picture
+with another quantiser (measured: 0..0.35 of it; 0.7 and more where the bitrate starves and nothing can be told)."""
+LEAST_CALM: Final = 0.25
+"""Usual difference in the calm tiles, grey levels, under which no noise is left to judge by."""
+NOISE_KEPT: Final = 0.8
+"""Part of the usual noise inside the picture that must still be there: at dawn both grow less, in a frozen camera only
+the difference does."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Motion:
-    """How a picture differs from the one before, in grey levels.
+def change_of(baseline: Baseline, sample: NDArray[np.uint8], size: tuple[int, int], noise: float) -> Change | None:
+    """Return how the picture differs from the remembered one; ``noise`` is that inside the picture.
 
-    ``most`` is what 90 % of the judged tiles stay within, ``calm`` what 25 % do. ``judged`` is False where too few
-    tiles can show a sensor's noise.
+    The rows of the clock and tiles too dark or bright to show a sensor's noise are left out. None where there is no
+    picture of this size to compare with, or too little of it can be judged.
     """
-
-    most: float
-    calm: float
-    judged: bool
-
-
-def motion(baseline: Baseline, sample: NDArray[np.uint8], size: tuple[int, int]) -> Motion | None:
-    """Return how the picture differs from the remembered one, or None where there is none of its size."""
     if baseline.sample is None or baseline.size != size:
         return None
     rows = slice(CLOCK_ROWS * TILE, sample.shape[0] - CLOCK_ROWS * TILE)
-    inner = sample[rows]
-    tiles = kernels.cell_means(kernels.difference(inner, baseline.sample[rows]), TILE)
-    level = kernels.cell_means(inner, TILE)
-    active = np.sort(tiles[(level > CRUSHED[0]) & (level < CRUSHED[1])])
-    if active.size < MIN_ACTIVE:
-        return Motion(most=float(tiles.max()), calm=float(np.quantile(tiles, CALM_QUANTILE)), judged=False)
-    return Motion(
-        most=float(active[int((active.size - 1) * CHANGED_QUANTILE)]),
-        calm=float(active[int((active.size - 1) * CALM_QUANTILE)]),
-        judged=True,
+    level = kernels.cell_means(sample[rows], TILE)
+    active = (level > CRUSHED[0]) & (level < CRUSHED[1])
+    count = int(active.sum())
+    if count < MIN_ACTIVE:
+        return None
+    delta = sample[rows].astype(np.int32) - baseline.sample[rows]
+    power = kernels.cell_means(delta * delta, TILE)[active]
+    spread = np.sort(power - kernels.cell_means(delta, TILE)[active] ** 2)
+    return Change(
+        share=float((power > 0).mean()),
+        calm=math.sqrt(max(0.0, float(spread[int((count - 1) * CALM_QUANTILE)]))),
+        noise=noise,
     )
 
 
-def is_same(moved: Motion | None, usual: float | None) -> bool:
-    """Return whether a picture repeats the one before; ``usual`` is the scene's usual difference, if known."""
-    if moved is None or not moved.judged:
+def is_same(change: Change | None, usual: Change | None) -> bool:
+    """Return whether a picture repeats the one before; ``usual`` is how the scene usually changes, if known."""
+    if change is None:
         return False
     if usual is None:
-        return moved.most <= IDENTICAL
-    return usual >= LEAST_NOISE and moved.most <= max(IDENTICAL, NOISE_SHARE * usual)
+        return change.share <= FIRST_CHANGE
+    if usual.share >= LEAST_USUAL and change.share <= USUAL_SHARE * usual.share:
+        return True
+    kept = change.noise >= NOISE_KEPT * usual.noise
+    return usual.calm >= LEAST_CALM and kept and change.calm <= NOISE_PART * usual.calm
 
 
 def judge(baseline: Baseline, evidence: FetchEvidence | None, when: datetime) -> Freshness:

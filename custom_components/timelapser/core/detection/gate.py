@@ -107,7 +107,9 @@ def _check_size(width: int, height: int) -> None:
     if width < MIN_SIDE or height < MIN_SIDE:
         raise ImageError(Code.TOO_SMALL, f"{width}x{height}; the least is {MIN_SIDE}", width=width, height=height)
     if width * height > MAX_PIXELS:
-        raise ImageError(Code.TOO_LARGE, f"{width}x{height}; the limit is {MAX_PIXELS} pixels", width=width, height=height)
+        raise ImageError(
+            Code.TOO_LARGE, f"{width}x{height}; the limit is {MAX_PIXELS} pixels", width=width, height=height
+        )
 
 
 def _cut_short(what: str) -> ImageError:

@@ -16,7 +16,7 @@ def _import_opencv() -> ModuleType | None:
     """Return OpenCV, or None where it is not installed or cannot be loaded."""
     try:
         import cv2  # noqa: PLC0415
-    except (ImportError, AttributeError):
+    except ImportError, AttributeError:
         return None
     return cv2
 
@@ -114,15 +114,6 @@ def laplacian_energy(plane: Floats2D) -> float:
     return float(np.vdot(response, response)) / response.size
 
 
-def difference(one: Bytes2D, other: Bytes2D) -> Bytes2D:
-    """Return the absolute difference of two planes of one shape."""
-    if _cv2 is not None:
-        _counted()
-        delta: Bytes2D = _cv2.absdiff(one, other)
-        return delta
-    return np.maximum(one, other) - np.minimum(one, other)
-
-
 def cell_extremes(plane: Bytes2D, size: int) -> tuple[Bytes2D, Bytes2D]:
     """Return the lowest and the highest level of size x size cells; what does not fill a cell is left out."""
     height, width = plane.shape[0] // size, plane.shape[1] // size
@@ -135,7 +126,7 @@ def cell_extremes(plane: Bytes2D, size: int) -> tuple[Bytes2D, Bytes2D]:
     return lowest, highest
 
 
-def cell_means(plane: NDArray[np.int16] | Bytes2D, size: int) -> Floats2D:
+def cell_means(plane: NDArray[np.integer], size: int) -> Floats2D:
     """Return the means of size x size cells; what does not fill a cell is left out."""
     height, width = plane.shape[0] // size, plane.shape[1] // size
     cells = plane[: height * size, : width * size].reshape(height, size, width * size)

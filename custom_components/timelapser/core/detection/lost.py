@@ -34,7 +34,9 @@ def measure_lost(planes: Planes) -> dict[str, float]:
     green = np.zeros_like(grey)
     if planes.blue is not None and planes.red is not None:
         rows = ((np.arange(level.shape[0]) + 0.5) * BLOCK * planes.blue.shape[0] / planes.luma.shape[0]).astype(np.intp)
-        columns = ((np.arange(level.shape[1]) + 0.5) * BLOCK * planes.blue.shape[1] / planes.luma.shape[1]).astype(np.intp)
+        columns = ((np.arange(level.shape[1]) + 0.5) * BLOCK * planes.blue.shape[1] / planes.luma.shape[1]).astype(
+            np.intp
+        )
         blue = planes.blue[rows][:, columns].astype(np.float32) - 128
         red = planes.red[rows][:, columns].astype(np.float32) - 128
         grey &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)

@@ -1,0 +1,83 @@
+"""What the entries store, as values of the core."""
+
+from datetime import time, timedelta
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
+from custom_components.timelapser.core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+from custom_components.timelapser.settings import (
+    SystemSettings,
+    keep_from,
+    policy_from,
+    quarantine_from,
+    schedule_from,
+    strategy_from,
+    system_settings,
+)
+
+
+def test_policy() -> None:
+    assert policy_from({}) == QualityPolicy()
+    assert policy_from({"retries": 0, "heavy_checks": True, "strategy": "stream"}) == QualityPolicy(
+        retries=0, heavy_checks=True
+    )
+
+
+def test_strategy() -> None:
+    assert strategy_from({}) is FetchStrategy.AUTO
+    assert strategy_from({"strategy": "snapshot"}) is FetchStrategy.SNAPSHOT
+
+
+@pytest.mark.parametrize(("options", "days"), [({}, 14), ({"quarantine_days": 3}, 3)])
+def test_quarantine(options: dict[str, Any], days: int) -> None:
+    assert quarantine_from(options) == timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("data", "keep"), [({}, timedelta(days=365)), ({"keep_days": 7}, timedelta(days=7)), ({"keep_days": 0}, None)]
+)
+def test_keep(data: dict[str, Any], keep: timedelta | None) -> None:
+    assert keep_from(data) == keep
+
+
+@pytest.mark.parametrize(
+    ("data", "window"),
+    [
+        ({}, Window()),
+        ({"window": "always"}, Window()),
+        (
+            {"window": "time", "start": "22:00:00", "end": "05:30:15"},
+            Window(kind=WindowKind.TIME, start=time(22), end=time(5, 30, 15)),
+        ),
+        (
+            {"window": "sun", "sunrise_offset": -30, "sunset_offset": 90},
+            Window(kind=WindowKind.SUN, sunrise_offset=timedelta(minutes=-30), sunset_offset=timedelta(minutes=90)),
+        ),
+    ],
+)
+def test_schedule(data: dict[str, Any], window: Window) -> None:
+    assert schedule_from({"interval": 7.5, **data}) == Schedule(interval=timedelta(seconds=7.5), window=window)
+
+
+def test_system_without_an_entry(hass: HomeAssistant) -> None:
+    assert system_settings(hass) == SystemSettings(media_root=Path(hass.config.path("timelapser/media")))
+
+
+@pytest.mark.parametrize("disabled_by", [None, ConfigEntryDisabler.USER])
+def test_system_whatever_the_state_of_its_entry(hass: HomeAssistant, disabled_by: ConfigEntryDisabler | None) -> None:
+    MockConfigEntry(
+        domain=DOMAIN,
+        unique_id=SYSTEM_UNIQUE_ID,
+        data={"media_root": "/media/frames", "byte_budget": 0.3},
+        disabled_by=disabled_by,
+    ).add_to_hass(hass)
+    settings = system_settings(hass)
+    assert settings == SystemSettings(media_root=Path("/media/frames"), byte_budget=300_000_000)
+    assert json.loads(settings.as_meta()) == {"media_root": "/media/frames", "byte_budget": 300_000_000}
