@@ -308,7 +308,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def async_add_event_listener(self, listener: EventListener) -> CALLBACK_TYPE:
-        """Call a listener with each event but those of good frames; returns how to stop that."""
+        """Call a listener with each event, without the domain in its name; returns how to stop that."""
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
 

@@ -21,6 +21,8 @@ _LIBRARIES: Final = (
 )
 _END_MARKER: Final = b"\xff\xd9"
 _LIMIT_SCANS: Final = 32768
+_FAST_TRANSFORM: Final = 2048
+"""The quicker inverse transform: an eighth of the decode's time, for an error of a level now and then."""
 _STOP_ON_WARNING: Final = 8192
 _FATAL: Final = 1
 _COLOUR_SPACES: Final = (1, 2)
@@ -133,7 +135,7 @@ class _Turbo:
             )
             for component in range(1 if subsampling == _SUBSAMPLING_GREY else 3)
         ]
-        warning = self._into(planes, body, _LIMIT_SCANS)
+        warning = self._into(planes, body, _LIMIT_SCANS | _FAST_TRANSFORM)
         if warning is None:
             return None
         if _BENIGN_WARNING in warning:

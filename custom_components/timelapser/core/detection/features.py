@@ -13,8 +13,10 @@ from .decode import Planes
 ANALYSIS_WIDTH: Final = 640
 """Pixels. Every picture is shrunk by the whole number that comes nearest to this width (480..960 results), so that
 sharpness and noise do not depend on the resolution; the Laplacian of one scene differs eightfold between sizes."""
-CELL: Final = 4
-"""Analysis pixels on a side of one cell: 160 cells on the width."""
+CELL: Final = 8
+"""Analysis pixels on a side of one cell: 80 cells on the width."""
+HISTOGRAM_STEP: Final = 4
+"""Every so many-th row of the analysis picture is counted."""
 PRINT_SIZE: Final = (160, 90)
 """Width and height of the small copy that the next picture is compared with."""
 OSD_SHARE: Final = 0.15
@@ -33,6 +35,8 @@ TAIL_MEAN: Final = 0.3
 """Mean difference, in levels, of rows that repeat. Rows of walls and poles that a low bitrate flattened differ more."""
 TAIL_PEAK: Final = 4
 """Largest difference, in levels, of rows that repeat."""
+TAIL_LEAST: Final = 0.02
+"""Share of the height that is looked at first: without repeated rows there, there are none."""
 TAIL_COLUMNS: Final = 240
 """Columns looked at for repeated rows by the fast measurement."""
 TAIL_CONTEXT: Final = 32
@@ -74,7 +78,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "tail_step": "mean difference between the repeated rows and the 32 above them, levels",
     "tail_colour": "largest distance of Cb and Cr from 128 in the last row, 0..128",
     "tail_green": "1 where the last row has the green of zero planes, else 0",
-    "end_grey": "share of the width, from the right, in which the last block row is exactly 128, 0..1",
+    "end_grey": "share of the width, from the right, in which the last block row is exactly 128; 0 if the decoder can tell",
     "fine": "mean squared Laplacian, less that of the noise, levels squared",
     "middle": "the same of the picture at half the size, levels squared",
     "coarse": "the same of the picture at a quarter of the size, levels squared",
@@ -116,10 +120,11 @@ def _sample(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
     """Return the plane at the centres of a grid of ``size`` (width, height)."""
     rows = ((np.arange(size[1]) + 0.5) * plane.shape[0] / size[1]).astype(np.intp)
     columns = ((np.arange(size[0]) + 0.5) * plane.shape[1] / size[0]).astype(np.intp)
-    return plane[rows][:, columns]
+    picked: NDArray[np.uint8] = plane[rows][:, columns]
+    return picked
 
 
-def _inner(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
     """Return the rows outside the bands of the clock."""
     band = int(plane.shape[0] * OSD_SHARE)
     return plane[band : plane.shape[0] - band]
@@ -127,7 +132,7 @@ def _inner(plane: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def _levels(analysis: NDArray[np.uint8], means: NDArray[np.float32]) -> dict[str, float]:
     """Measure the distribution of luma."""
-    counts = kernels.histogram(analysis)
+    counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     total = int(counts.sum())
     below = np.cumsum(counts)
     mode = int(counts.argmax())
@@ -170,16 +175,25 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     }
 
 
+def _distance(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the absolute difference of every row from one."""
+    rows = np.ascontiguousarray(rows)
+    return np.maximum(rows, row) - np.minimum(rows, row)
+
+
 def _tail(planes: Planes, step: int) -> dict[str, float]:
     """Measure the rows at the bottom that repeat the last one, on every ``step``-th column."""
-    luma = np.ascontiguousarray(planes.luma[:, ::step])
-    height = luma.shape[0]
-    last = luma[-1]
-    delta = np.maximum(luma, last) - np.minimum(luma, last)
-    equal = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
-    run = height if equal.all() else int(np.argmin(equal[::-1]))
+    height = planes.luma.shape[0]
+    last = planes.luma[-1, ::step]
+    run = 0
+    for rows in (max(8, int(height * TAIL_LEAST)), height):
+        delta = _distance(planes.luma[height - rows :, ::step], last)
+        equal = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+        run = rows if equal.all() else int(np.argmin(equal[::-1]))
+        if run < rows:
+            break
     top = height - run
-    above = delta[max(0, top - TAIL_CONTEXT) : top]
+    above = _distance(planes.luma[max(0, top - TAIL_CONTEXT) : top, ::step], last)
     colour, green = 0.0, 0.0
     if planes.blue is not None and planes.red is not None:
         blue, red = planes.blue[-1].astype(np.float32) - 128, planes.red[-1].astype(np.float32) - 128
@@ -188,8 +202,6 @@ def _tail(planes: Planes, step: int) -> dict[str, float]:
         weaker = max(mean + 1.402 * float(red.mean()), mean + 1.772 * float(blue.mean()))
         strong = mean - 0.344 * float(blue.mean()) - 0.714 * float(red.mean()) - weaker
         green = float(weaker < GREEN_FLOOR and strong >= STRONG_COLOUR)
-    block = planes.luma[-(height % 8 or 8) :]
-    written = np.flatnonzero((block != 128).any(axis=0))
     return {
         "tail_share": run / height,
         "tail_level": float(last.mean()),
@@ -198,21 +210,31 @@ def _tail(planes: Planes, step: int) -> dict[str, float]:
         "tail_step": float(above.mean()) if above.size else 0.0,
         "tail_colour": colour,
         "tail_green": green,
-        "end_grey": 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0,
+        "end_grey": 0.0 if planes.watched else _end_grey(planes.luma),
     }
+
+
+def _end_grey(luma: NDArray[np.uint8]) -> float:
+    """Return the share of the width, from the right, in which the last row of blocks was never written."""
+    block = luma[-(luma.shape[0] % 8 or 8) :]
+    written = np.flatnonzero((block != 128).any(axis=0))
+    return 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0
 
 
 def _texture(analysis: NDArray[np.uint8]) -> dict[str, float]:
     """Measure detail by size, and the noise where there is least of it."""
-    calm = np.sort(kernels.cell_means(kernels.residual(analysis), 2 * CELL), axis=None)
+    energy, residual = kernels.detail(analysis)
+    calm = np.sort(kernels.cell_means(residual, CELL), axis=None)
     noise = float(calm[int(calm.size * CALM_QUANTILE)]) * IMMERKAER
-    level = analysis.astype(np.float32)
-    energies = []
-    for octave in range(4):
-        if octave:
-            level = kernels.halve(level)
-        energies.append(max(0.0, kernels.laplacian_energy(level) - LAPLACIAN_GAIN * noise**2 / 4**octave))
-    fine, middle, coarse, broad = energies
+    energies = [energy]
+    level = kernels.halve(analysis.astype(np.float32))
+    for _ in range(2):
+        energies.append(kernels.laplacian_energy(level))
+        level = kernels.halve(level)
+    energies.append(kernels.laplacian_energy(level))
+    fine, middle, coarse, broad = (
+        max(0.0, energy - LAPLACIAN_GAIN * noise**2 / 4**octave) for octave, energy in enumerate(energies)
+    )
     return {
         "fine": fine,
         "middle": middle,

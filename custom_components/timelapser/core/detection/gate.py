@@ -32,6 +32,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FOREIGN_BRANDS: Final = frozenset(
     (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
+_SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _UNPACK_STEP: Final = 1024 * 1024
 
@@ -119,7 +120,8 @@ def _cut_short(what: str) -> ImageError:
 
 def _gate_jpeg(data: bytes) -> Gated:
     """Walk the segments of a JPEG to its first scan, then its markers to the end (ITU-T T.81, B.1)."""
-    width = height = 0
+    width = height = components = 0
+    progressive = False
     position = 2
     while True:
         if position > MAX_MARKER_BYTES:
@@ -146,12 +148,18 @@ def _gate_jpeg(data: bytes) -> Gated:
             height = int.from_bytes(data[position + 5 : position + 7])
             width = int.from_bytes(data[position + 7 : position + 9])
             _check_size(width, height)
-        position += 2 + length
+            components, progressive = data[position + 9], marker not in _SEQUENTIAL
         if marker == 0xDA:
+            one_scan = not progressive and data[position + 4] == components
+            position += 2 + length
             break
+        position += 2 + length
     if not width:
         raise _not_an_image(data, "a JPEG without a frame header")
-    end, ends_cleanly = _jpeg_end(data, position)
+    end = data.find(b"\xff\xd9", position) + 2 if one_scan else 0
+    ends_cleanly = end >= 2
+    if not ends_cleanly:
+        end, ends_cleanly = _last_scan_end(data, position)
     return Gated(
         content_type="image/jpeg",
         extension="jpg",
@@ -163,8 +171,8 @@ def _gate_jpeg(data: bytes) -> Gated:
     )
 
 
-def _jpeg_end(data: bytes, start: int) -> tuple[int, bool]:
-    """Return where the picture ends and whether an end marker says so; ``start`` is in the first scan.
+def _last_scan_end(data: bytes, start: int) -> tuple[int, bool]:
+    """Return where the picture ends and whether an end marker says so; ``start`` is in the first of many scans.
 
     Without an end marker, zero bytes at the end (a file that was laid out but not filled) do not count.
     """

@@ -20,7 +20,7 @@ LOST_FEATURES: Final[Mapping[str, str]] = {
     "lost_share": "share of the height in which at least half of the blocks were never written, 0..1",
     "lost_top": "where the first such row begins, share of the height, 0..1",
     "lost_green": "1 where most of those blocks are green and not grey, else 0",
-    "lost_step": "mean luma difference between the blocks of such rows and those of the whole rows next to them, levels",
+    "lost_step": "mean luma difference between the blocks of such rows and of the rows next to them, levels",
 }
 """The measurements of the heavy checks."""
 
