@@ -80,4 +80,7 @@ def test_system_whatever_the_state_of_its_entry(hass: HomeAssistant, disabled_by
     ).add_to_hass(hass)
     settings = system_settings(hass)
     assert settings == SystemSettings(media_root=Path("/media/frames"), byte_budget=300_000_000)
-    assert json.loads(settings.as_meta()) == {"media_root": "/media/frames", "byte_budget": 300_000_000}
+    text = settings.as_meta(Path("/config"))
+    assert json.loads(text) == {"media_root": "../media/frames", "byte_budget": 300_000_000}
+    assert SystemSettings.from_meta(text, Path("/config")) == settings
+    assert settings.as_data() == {"media_root": "/media/frames", "byte_budget": 0.3}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import kernels
 from .decode import Planes
 
-ANALYSIS_WIDTH: Final = 640
+ANALYSIS_WIDTH: Final = 480
 """Pixels. Every picture is shrunk by the whole number that comes nearest to this width (480..960 results), so that
 sharpness and noise do not depend on the resolution; the Laplacian of one scene differs eightfold between sizes."""
 CELL: Final = 8
