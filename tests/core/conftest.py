@@ -1,24 +1,5 @@
 """Load the pure core under its own name, as a process without Home Assistant does."""
 
-import importlib.util
-from pathlib import Path
-import sys
+from scripts.lib.core import load_core
 
-CORE = Path(__file__).parents[2] / "custom_components" / "timelapser" / "core"
-
-
-def _load_core() -> None:
-    """Import the package ``core`` as ``timelapser_core``."""
-    if "timelapser_core" in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(
-        "timelapser_core", CORE / "__init__.py", submodule_search_locations=[str(CORE)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError("the core package is missing")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["timelapser_core"] = module
-    spec.loader.exec_module(module)
-
-
-_load_core()
+load_core()

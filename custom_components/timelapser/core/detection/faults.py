@@ -41,8 +41,6 @@ MAGENTA: Final = (0.06, 0.30)
 """Share of strongly magenta cells; flower beds and signs have a few per cent."""
 CAST: Final = (0.50, 0.85)
 """Share of cells with a pink cast: what should be grey or green has it too. Purple skies leave out the ground."""
-TAIL_ROWS: Final = 0.01
-"""Share of the height from which repeated rows count: one row of macroblocks of 720p is 2 %."""
 TAIL_STEP: Final = 4.0
 """Levels by which the rows above differ: a picture breaks off, a scene does not."""
 SMEAR_ROWS: Final = 0.04
@@ -113,7 +111,7 @@ def _damage(
     short = "premature end" in planes.warning
     if planes.warning and not short:
         yield Fault(FaultKind.STREAM_DAMAGE, CUT, words=f"the decoder says: {planes.warning}")
-    if tail is not None and (not short or features["tail_share"] >= TAIL_ROWS):
+    if tail is not None and (not short or features["tail_share"]):
         yield tail
     elif short or (not planes.watched and gated.content_type == "image/jpeg" and _ends_grey(features, gated)):
         lost = max(features["tail_share"], features["grey_share"])
@@ -132,7 +130,7 @@ def _ends_grey(features: Mapping[str, float], gated: Gated) -> bool:
 def _tail(features: Mapping[str, float]) -> Fault | None:
     """Return the fault of rows at the bottom that a decoder made up."""
     share = features["tail_share"]
-    if not TAIL_ROWS <= share < 1 or features["tail_step"] < TAIL_STEP:
+    if not 0 < share < 1 or features["tail_step"] < TAIL_STEP:
         return None
     where = f"from {_per_cent(1 - share)} of the height"
     severity = min(1.0, CUT + share)

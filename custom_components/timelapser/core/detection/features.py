@@ -35,8 +35,8 @@ TAIL_MEAN: Final = 0.3
 """Mean difference, in levels, of rows that repeat. Rows of walls and poles that a low bitrate flattened differ more."""
 TAIL_PEAK: Final = 4
 """Largest difference, in levels, of rows that repeat."""
-TAIL_LEAST: Final = 0.02
-"""Share of the height that is looked at first: without repeated rows there, there are none."""
+TAIL_LEAST: Final = 0.01
+"""Share of the height, and at least 8 rows, that repeated rows take up: half a row of macroblocks of 480p."""
 TAIL_COLUMNS: Final = 240
 """Columns looked at for repeated rows by the fast measurement."""
 TAIL_CONTEXT: Final = 32
@@ -71,7 +71,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "pink_share": "share of cells of strong magenta, 0..1",
     "cast_share": "share of cells that are lit and whose Cb and Cr are both 8 and more above neutral, 0..1",
     "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
-    "tail_share": "share of the height, from the bottom, in which every row equals the last, 0..1",
+    "tail_share": "share of the height, from the bottom, in which every row equals the last, 0..1; 0 under 1 %",
     "tail_level": "mean luma of the last row, 0..255",
     "tail_range": "highest minus lowest luma of the last row, 0..255",
     "tail_activity": "mean step between neighbouring columns of the last row, levels",
@@ -88,6 +88,10 @@ FEATURES: Final[Mapping[str, str]] = {
     "noise": "standard deviation of noise in the calmest fifth, analysis levels (Immerkaer 1996)",
 }
 """The measurements of every picture: formula, range and unit."""
+
+
+_NO_TAIL: Final = {name: 0.0 for name in FEATURES if name.startswith("tail_")}
+_ALL_LEVELS: Final = np.arange(256)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,10 +112,12 @@ def measure(planes: Planes) -> Measured:
     analysis = kernels.shrink(planes.luma, factor)
     means = kernels.cell_means(analysis, CELL)
     sample = _sample(planes.luma, PRINT_SIZE)
-    features = _levels(analysis, means)
+    counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
+    features = _levels(counts, analysis, means)
     features["speckle"] = float(_inner(sample).std())
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, planes.luma.shape[1] // TAIL_COLUMNS))
+    features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
     features |= _texture(analysis)
     return Measured(features=features, sample=sample)
 
@@ -130,15 +136,14 @@ def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
     return plane[band : plane.shape[0] - band]
 
 
-def _levels(analysis: NDArray[np.uint8], means: NDArray[np.float32]) -> dict[str, float]:
+def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8], means: NDArray[np.float32]) -> dict[str, float]:
     """Measure the distribution of luma."""
-    counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     total = int(counts.sum())
     below = np.cumsum(counts)
     mode = int(counts.argmax())
     low, five, high = np.searchsorted(below, (0.01 * total, 0.05 * total, 0.95 * total)).tolist()
     return {
-        "luma_mean": float(counts @ np.arange(256)) / total,
+        "luma_mean": float(counts @ _ALL_LEVELS) / total,
         "luma_spread": float(high - five),
         "lowest": float(low),
         "peak": float(_inner(analysis).max()),
@@ -181,17 +186,21 @@ def _distance(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uin
     return np.maximum(rows, row) - np.minimum(rows, row)
 
 
+def _repeats(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which rows repeat one."""
+    delta = _distance(rows, row)
+    return (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+
+
 def _tail(planes: Planes, step: int) -> dict[str, float]:
     """Measure the rows at the bottom that repeat the last one, on every ``step``-th column."""
     height = planes.luma.shape[0]
     last = planes.luma[-1, ::step]
-    run = 0
-    for rows in (max(8, int(height * TAIL_LEAST)), height):
-        delta = _distance(planes.luma[height - rows :, ::step], last)
-        equal = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
-        run = rows if equal.all() else int(np.argmin(equal[::-1]))
-        if run < rows:
-            break
+    least = max(8, int(height * TAIL_LEAST))
+    if not _repeats(planes.luma[-least, ::step][None], last)[0]:
+        return _NO_TAIL
+    equal = _repeats(planes.luma[:, ::step], last)
+    run = height if equal.all() else int(np.argmin(equal[::-1]))
     top = height - run
     above = _distance(planes.luma[max(0, top - TAIL_CONTEXT) : top, ::step], last)
     colour, green = 0.0, 0.0
@@ -210,7 +219,6 @@ def _tail(planes: Planes, step: int) -> dict[str, float]:
         "tail_step": float(above.mean()) if above.size else 0.0,
         "tail_colour": colour,
         "tail_green": green,
-        "end_grey": 0.0 if planes.watched else _end_grey(planes.luma),
     }
 
 

@@ -24,6 +24,11 @@ def _import_opencv() -> ModuleType | None:
 _cv2 = _import_opencv()
 
 
+_LANE_SUM = np.uint64(0x0001_0001_0001_0001)
+_TOP_LANE = np.uint64(48)
+"""A product with the first has in its top 16 bits the sum of the four 16-bit numbers in a 64-bit one."""
+
+
 def available() -> bool:
     """Return whether OpenCV serves the kernels that it is quicker at."""
     return _cv2 is not None
@@ -49,9 +54,13 @@ def shrink(plane: Bytes2D, factor: int) -> Bytes2D:
         halved: Bytes2D = _cv2.resize(plane, (width, height), interpolation=_cv2.INTER_AREA)
         return halved
     rows = np.add.reduce(plane.reshape(height, factor, width * factor), axis=1, dtype=np.uint16)
-    total = rows[:, 0::factor] + rows[:, 1::factor]
-    for column in range(2, factor):
-        total += rows[:, column::factor]
+    step = factor
+    if factor % 4 == 0:
+        rows = ((rows.view(np.uint64) * _LANE_SUM) >> _TOP_LANE).astype(np.uint16)
+        step = factor // 4
+    total = rows[:, 0::step].copy()
+    for column in range(1, step):
+        total += rows[:, column::step]
     total += np.uint16(factor * factor // 2)
     total //= np.uint16(factor * factor)
     return total.astype(np.uint8)
