@@ -101,9 +101,9 @@ class CameraState:
         """Return whether the user paused a timelapse."""
         return self.timelapse_rows[timelapse_id].paused
 
-    async def async_add_missed(self, count: int) -> None:
-        """Add slots that nothing will fill any more."""
-        await self._engine.async_write(lambda conn: queries.add_missed(conn, self._camera_id, count))
+    async def async_add_missed(self, count: int, until: datetime) -> None:
+        """Add the slots up to an instant that nothing will fill any more."""
+        await self._engine.async_write(lambda conn: queries.add_missed(conn, self._camera_id, count, until))
         self.row = replace(self.row, missed=self.row.missed + count)
 
     async def async_set_health(self, health: HealthState) -> None:

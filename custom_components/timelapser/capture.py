@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from .core.catalogue import queries
 from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
 from .core.detection import Baseline, Detector
-from .core.errors import CODES, Code, ImageError, TimelapserError
+from .core.errors import CODES, Code, ImageError, StorageError, TimelapserError
 from .core.health import HealthState, Transition, evidence_of, observe
 from .core.layout import EXTENSIONS, FramePath
 from .core.models import (
@@ -141,9 +141,14 @@ class Capturer:
             request.health, evidence_of(attempt.outcome, attempt.code), dt_util.utcnow(), self._policy
         )
         try:
-            await self._engine.async_run(lambda: self._commit(attempt))
+            await self._async_commit(attempt)
         except TimelapserError as err:
             await self._async_roll_back(attempt, err)
+        except Exception as err:
+            _LOGGER.exception("Unexpected error while storing attempt %s", request.cid)
+            await self._async_roll_back(
+                attempt, TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.STORE)
+            )
         return attempt
 
     async def async_look(self, request: Request) -> Attempt:
@@ -168,7 +173,8 @@ class Capturer:
                     break
             except Exception as err:
                 _LOGGER.exception("Unexpected error in attempt %s", request.cid)
-                attempt.fail(TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.SCORE))
+                if attempt.evaluation is None:
+                    attempt.fail(TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.SCORE))
                 break
             else:
                 if attempt.outcome is Outcome.CAPTURED or not CODES[attempt.code or Code.BELOW_THRESHOLD].retryable:
@@ -204,6 +210,15 @@ class Capturer:
             context=request.context,
         )
 
+    async def _async_commit(self, attempt: Attempt) -> None:
+        """Commit in the compute pool; a cancelled attempt ends only when its commit is whole or undone."""
+        commit = asyncio.ensure_future(self._engine.async_run(lambda: self._commit(attempt)))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            await asyncio.gather(commit, return_exceptions=True)
+            raise
+
     def _commit(self, attempt: Attempt) -> None:
         """Write the file, then the rows in one transaction; on any error neither remains (compute pool)."""
         record: FrameRecord | None = None
@@ -218,7 +233,8 @@ class Capturer:
                 ).result()
         except BaseException:
             if record is not None:
-                self._engine.storage.unlink(record.path)
+                with suppress(StorageError):
+                    self._engine.storage.unlink(record.path)
             raise
         if record is not None and attempt.fetched is not None:
             attempt.frame = FrameRef(
@@ -302,7 +318,7 @@ class Capturer:
         attempt.health, attempt.transition = attempt.request.health, None
         attempt.frame = attempt.committed = attempt.evaluation = None
         with suppress(TimelapserError):
-            await self._engine.async_run(lambda: self._commit(attempt))
+            await self._async_commit(attempt)
 
 
 def _rank(evaluation: Evaluation) -> tuple[int, float]:

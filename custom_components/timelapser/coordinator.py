@@ -1,15 +1,16 @@
 """The coordinator of one camera: its timer, its lock, and the snapshot that entities show."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import CALLBACK_TYPE, Context, Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
@@ -19,7 +20,7 @@ from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
 from .const import CONF_CAMERA, DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_RUN_PAUSED, EVENT_RUN_RESUMED, SUBENTRY_TIMELAPSE
 from .core.errors import Code, StorageError, TimelapserError
-from .core.health import Transition, entity_available, reset_quality
+from .core.health import PROBE_FIRST, Transition, entity_available, reset_quality
 from .core.models import FrameRef, Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.schedule import NextSlot
@@ -31,6 +32,7 @@ from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .settings import policy_from, schedule_from, strategy_from
 from .snapshot import CameraSnapshot
 from .sun import sun_elevation
+from .watch import SourceWatch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._started_at: datetime | None = None
         self._published_at: datetime | None = None
         self._manual_at: datetime | None = None
+        self._came_back = False
         self._stopped = False
 
     # Life cycle
@@ -113,6 +116,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             return
         now = dt_util.utcnow()
         self._started_at = now
+        self.config_entry.async_on_unload(SourceWatch(self.hass, self.source, self._async_source_changed).stop)
+        self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
         missed = sum(
             self.planner.passed(timelapse_id, since, now)
             for timelapse_id in self.planner.schedules
@@ -120,12 +125,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         )
         if missed:
             _LOGGER.info("%s: %d slots passed while Timelapser was not running", self.name, missed)
-            await self.state.async_add_missed(missed)
-        if (entity_id := self.source.entity_id) is not None:
-            self.config_entry.async_on_unload(
-                async_track_state_change_event(self.hass, entity_id, self._async_source_changed)
-            )
-        self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
+            await self.state.async_add_missed(missed, now)
         self.planner.plan(now)
         self._publish()
         self._arm()
@@ -186,8 +186,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self._stopped or self._started_at is None:
             return
         now = dt_util.utcnow()
-        probe = self.state.health.connectivity.backoff_until(now) if self._wants_frames() else None
-        wakes = [wake for wake in (self.planner.next_wake(now), probe) if wake]
+        wakes = [wake for wake in (self.planner.next_wake(now), self._next_probe(now)) if wake]
         if wakes:
             self._timer = async_track_point_in_utc_time(self.hass, self._async_wake, min(wakes))
 
@@ -205,10 +204,14 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         due: dict[str, NextSlot] = {}
         try:
             self._storage = await self.engine.async_run(self.engine.storage_state)
+            if self._came_back:
+                self._came_back = False
+                self.state.health = entity_available(self.state.health, now)
             due = self.planner.due(now)
             reasons = {timelapse_id: self._decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
             ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
             if self.source.entity is None and self._in_grace(now):
+                self.planner.missed += len(ready)
                 ready = []
             self.planner.missed += sum(reason in _MISSED_REASONS for reason in reasons.values())
             if ready:
@@ -224,6 +227,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
                     self.planner.advance(timelapse_id, slot.at)
                 self._publish()
                 self._arm()
+
+    def _next_probe(self, now: datetime) -> datetime | None:
+        """Return when an unreachable camera is to be tried; one that is overdue waits no longer than the first."""
+        connectivity = self.state.health.connectivity
+        if not connectivity.breaker_open or not self._wants_frames():
+            return None
+        return now if self._came_back else connectivity.backoff_until(now) or now + PROBE_FIRST
 
     def _probe_due(self, now: datetime) -> bool:
         """Return whether an unreachable camera is to be tried outside of the slots."""
@@ -247,14 +257,22 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         parent: Context | None = None,
     ) -> Attempt:
         """Make one attempt for all timelapses that are due, and tell of it."""
-        async with self._lock:
+        async with self._locked():
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
             attempt = await self._async_own(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
-            if attempt.committed is not None and (missed := self.planner.take_missed()):
-                await self.state.async_add_missed(missed)
             self._tell(attempt, parent)
+            if attempt.committed is not None and self.planner.missed:
+                await self.state.async_add_missed(*self.planner.take_missed())
             return attempt
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Wait for a running attempt; who waited while the camera was unloaded is told."""
+        async with self._lock:
+            if self._stopped:
+                raise not_loaded(self.name)
+            yield
 
     async def _async_own(self, work: Coroutine[Any, Any, Attempt]) -> Attempt:
         """Run an attempt as a task of the entry, which ends with it; who called is told, not cancelled."""
@@ -313,15 +331,14 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         return lambda: self._event_listeners.remove(listener)
 
     @callback
-    def _async_source_changed(self, event: Event[EventStateChangedData]) -> None:
-        """Try an unreachable camera at once when its entity comes back."""
-        old, new = event.data["old_state"], event.data["new_state"]
-        down = (STATE_UNAVAILABLE, STATE_UNKNOWN)
-        if new is None or new.state in down or (old is not None and old.state not in down):
-            return
-        self.state.health = entity_available(self.state.health, dt_util.utcnow())
-        if self._task is None or self._task.done():
-            self._arm()
+    def _async_source_changed(self, came_back: bool) -> None:
+        """Show what the change means for the timelapses, and try an unreachable camera at once when it comes back."""
+        if self._snapshot(dt_util.utcnow()).matters(self.data):
+            self._publish()
+        if came_back and self.state.health.connectivity.breaker_open:
+            self._came_back = True
+            if self._task is None or self._task.done():
+                self._arm()
 
     # Actions
 
@@ -341,7 +358,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def async_evaluate(self, _context: Context | None = None) -> dict[str, Any]:
         """Fetch and score now; nothing is kept and nothing counts."""
-        async with self._lock:
+        async with self._locked():
             request = self._request(dt_util.utcnow(), [], MIN_BUDGET_S, keep=False)
             attempt = await self._async_own(self._capturer.async_look(request))
         if attempt.evaluation is None:
@@ -350,7 +367,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def async_reset_degraded(self, context: Context | None = None) -> dict[str, Any]:
         """Leave degraded mode and begin the count of bad frames anew."""
-        async with self._lock:
+        async with self._locked():
             changed = self.state.health.quality.degraded
             await self.state.async_set_health(reset_quality(self.state.health))
         if changed:
@@ -396,8 +413,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     def _publish(self, *, force: bool = False) -> None:
         """Push a new snapshot: at once when it matters, else not before the last one is a minute old."""
         now = dt_util.utcnow()
-        reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
-        snapshot = self.state.snapshot(self.planner.slots, reasons)
+        snapshot = self._snapshot(now)
         due_at = self._published_at + PUBLISH_GAP if self._published_at else now
         if force or now >= due_at or snapshot.matters(self.data):
             if self._publish_timer:
@@ -407,6 +423,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self.async_set_updated_data(snapshot)
         elif self._publish_timer is None and not self._stopped:
             self._publish_timer = async_track_point_in_utc_time(self.hass, self._async_publish_late, due_at)
+
+    def _snapshot(self, now: datetime) -> CameraSnapshot:
+        """Return what is to be seen now."""
+        reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
+        return self.state.snapshot(self.planner.slots, reasons)
 
     @callback
     def _async_publish_late(self, _now: datetime) -> None:

@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from sqlalchemy import Connection
@@ -56,6 +57,7 @@ class Engine:
         self.compute = ThreadPoolExecutor(COMPUTE_THREADS, f"{DOMAIN}-compute")
         self.fetch = ThreadPoolExecutor(FETCH_THREADS, f"{DOMAIN}-fetch")
         self._users = 0
+        self._unsub_close: CALLBACK_TYPE | None = None
 
     async def async_open(self) -> None:
         """Open the catalogue, then the storage whose marker the catalogue knows."""
@@ -64,6 +66,12 @@ class Engine:
         except BaseException:
             await self.async_close()
             raise
+        self._unsub_close = self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_on_close)
+
+    async def _async_on_close(self, _event: Event) -> None:
+        """Close with Home Assistant, which does not unload entries."""
+        self._unsub_close = None
+        await self.async_close()
 
     def _open(self) -> None:
         report = self.catalogue.open()
@@ -86,6 +94,9 @@ class Engine:
 
     async def async_close(self) -> None:
         """Stop the pools and close the catalogue; returns when all threads are back."""
+        if self._unsub_close:
+            self._unsub_close()
+            self._unsub_close = None
         self.compute.shutdown(wait=False, cancel_futures=True)
         self.fetch.shutdown(wait=False, cancel_futures=True)
 

@@ -36,5 +36,5 @@ def rate_limited() -> ServiceValidationError:
 def setup_error(err: TimelapserError) -> ConfigEntryError | ConfigEntryNotReady:
     """Return what set-up raises: to be tried again, or for the user to mend."""
     kind = ConfigEntryError if err.code in _PERMANENT else ConfigEntryNotReady
-    key = "catalogue_unusable" if err.code.startswith("TL-DB") else "storage_unusable"
+    key = "storage_unusable" if err.code.startswith("TL-FS") else "catalogue_unusable"
     return kind(translation_domain=DOMAIN, translation_key=key, translation_placeholders={"code": err.code})

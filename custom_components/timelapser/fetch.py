@@ -206,7 +206,7 @@ class Fetcher:
         A picture whose size differs from the first of the attempt or from the expected one was scaled for somebody
         else and is fetched again; when the budget ends, the last picture is returned as ``unproven``.
         """
-        deadline = self.hass.loop.time() + budget_s
+        deadline = self.hass.loop.time() + min(budget_s, FRESH_BUDGET_S)
         first: bytes | None = None
         first_size: tuple[int, int] | None = None
         last: Fetched | None = None

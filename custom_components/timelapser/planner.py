@@ -27,6 +27,7 @@ class Planner:
         self.slots: dict[str, NextSlot | None] = {}
         self.missed = 0
         """Slots missed since the last write; they reach the catalogue with the next attempt."""
+        self._settled_until = dt_util.utcnow()
         self._hass = hass
         self._sun = sun_times(hass)
 
@@ -46,6 +47,7 @@ class Planner:
 
     def due(self, now: datetime) -> dict[str, NextSlot]:
         """Return the newest due slot of each timelapse that has one; older ones count as missed."""
+        self._settled_until = now
         return {
             timelapse_id: self._newest(timelapse_id, slot, now)
             for timelapse_id, slot in self.slots.items()
@@ -66,10 +68,10 @@ class Planner:
         changes = [change for timelapse_id in self.schedules if (change := self.window(timelapse_id, now).changes_at)]
         return min(slots + changes, default=None)
 
-    def take_missed(self) -> int:
-        """Return the missed slots that are to be written, and begin anew."""
+    def take_missed(self) -> tuple[int, datetime]:
+        """Return the missed slots that are to be written, with the instant up to which they are all, and begin anew."""
         missed, self.missed = self.missed, 0
-        return missed
+        return missed, self._settled_until
 
     def _following(self, timelapse_id: str, after: datetime) -> NextSlot | None:
         return next_slot(self.schedules[timelapse_id], after, dt_util.get_default_time_zone(), self._sun)

@@ -10,7 +10,7 @@ import aiohttp
 
 from scripts.dev.process import ROOT, Process, free_port
 
-type Mode = Literal["normal", "black", "freeze", "hang", "500", "truncated", "html", "empty"]
+type Mode = Literal["normal", "night", "black", "freeze", "hang", "500", "truncated", "html", "empty"]
 KEY_INTERVAL = 4
 _START_TIMEOUT = 90
 
@@ -69,7 +69,7 @@ class Camera:
 class RtspCamera(Camera):
     """A camera with an H.264 stream over RTSP and nothing else."""
 
-    modes = frozenset({"normal", "black", "freeze", "hang"})
+    modes = frozenset({"normal", "night", "black", "freeze", "hang"})
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class RtspCamera(Camera):
         port = port or free_port()
         self.url = self.stream = f"rtsp://127.0.0.1:{port}/cam"
         self._mode_file = folder / f"rtsp-{port}.mode"
-        self.how_to_break = f"echo black|freeze|hang|normal > {self._mode_file}"
+        self.how_to_break = f"echo black > {self._mode_file} (or freeze, hang, night, normal)"
         command = [rtsp_python() or "python3", "-m", "scripts.dev.rtsp_camera", "--port", str(port), "--size", size]
         command += ["--fps", str(fps), "--key-interval", str(key_interval), "--mode-file", str(self._mode_file)]
         super().__init__(Process("RTSP camera", command, folder / f"rtsp-{port}.log"))
@@ -106,7 +106,7 @@ class RtspCamera(Camera):
 class HttpCamera(Camera):
     """A camera that answers with one still a request."""
 
-    modes = frozenset({"normal", "black", "freeze", "hang", "500", "truncated", "html", "empty"})
+    modes = frozenset({"normal", "night", "black", "freeze", "hang", "500", "truncated", "html", "empty"})
 
     def __init__(self, folder: Path, *, port: int | None = None, size: str = "1280x720") -> None:
         """Choose a port; the log goes to the folder."""

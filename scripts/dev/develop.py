@@ -98,6 +98,8 @@ def main() -> None:
         sys.exit(asyncio.run(smoke_test() if args.smoke else develop(args.port)))
     except (HassError, ProcessError) as err:
         sys.exit(f"{err}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ class Camera:
         self._baseline: Baseline | None = None
         for _ in range(LEARNING):
             self.look(_jpeg(self.view()))
+        self._learned = self._baseline
+
+    def again(self) -> None:
+        """Go back to the slot after the learning, as if nothing had happened since."""
+        self._slot, self._baseline = LEARNING, self._learned
 
     @property
     def now(self) -> datetime:
@@ -116,7 +121,7 @@ def _cut(frame: Frame) -> bytes:
 def _smeared(frame: Frame) -> bytes:
     """Return a picture whose lower part a video decoder made up from the last row that it had."""
     smeared = frame.copy()
-    row = round(0.45 * frame.shape[0])
+    row = round(0.62 * frame.shape[0])
     smeared[row:] = smeared[row]
     return _jpeg(smeared)
 
@@ -128,6 +133,14 @@ def _fogged(frame: Frame) -> bytes:
     return _jpeg(np.asarray(small.resize(picture.size, Image.Resampling.BICUBIC)))
 
 
+def _frozen(camera: Camera) -> bytes:
+    """Return the last of the pictures of a camera that repeats itself under a running clock."""
+    picture = camera.view()
+    for _ in range(FROZEN - 1):
+        camera.look(_jpeg(camera.with_clock(picture)))
+    return _jpeg(camera.with_clock(picture))
+
+
 def panels() -> list[Panel]:
     """Return the six frames, each judged after the same good ones."""
     shown: list[tuple[str, Callable[[Camera], bytes]]] = [
@@ -136,18 +149,15 @@ def panels() -> list[Panel]:
         ("The sensor has died", lambda camera: _jpeg(camera.black())),
         ("The transfer broke off", lambda camera: _cut(camera.view())),
         ("Packets of the stream were lost", lambda camera: _smeared(camera.view())),
+        ("Frozen, but its clock runs on", _frozen),
     ]
+    camera = Camera()
     result = []
     for title, make in shown:
-        camera = Camera()
+        camera.again()
         data = make(camera)
         result.append(Panel(title, data, camera.look(data)))
-    camera = Camera()
-    frozen = camera.view()
-    for _ in range(FROZEN - 1):
-        camera.look(_jpeg(camera.with_clock(frozen)))
-    data = _jpeg(camera.with_clock(frozen))
-    return [*result, Panel("Frozen, but its clock runs on", data, camera.look(data))]
+    return result
 
 
 def _loadable(data: bytes) -> Image.Image:
@@ -169,15 +179,15 @@ def _draw_panel(sheet: Image.Image, panel: Panel, left: int, top: int) -> None:
     draw = ImageDraw.Draw(card)
     evaluation = panel.evaluation
     score = "–" if evaluation.score is None else f"{evaluation.score:.0f}"
-    draw.text((20, height + CAPTION / 2), score, TEXT, ImageFont.load_default(size=56), anchor="lm")
-    draw.text((132, height + 34), panel.title, TEXT, ImageFont.load_default(size=25), anchor="lm")
-    word, colour = VERDICTS[evaluation.verdict]
-    font = ImageFont.load_default(size=18)
-    pill = 24 + round(font.getlength(word))
-    draw.rounded_rectangle((132, height + 60, 132 + pill, height + 90), 15, colour)
-    draw.text((132 + pill / 2, height + 74), word, (255, 255, 255), font, anchor="mm")
+    draw.text((66, height + CAPTION / 2), score, TEXT, ImageFont.load_default(size=54), anchor="mm")
+    draw.text((132, height + 38), panel.title, TEXT, ImageFont.load_default(size=25), anchor="lm")
     words = evaluation.faults[0].words.partition(" (")[0] if evaluation.faults else "no fault"
-    draw.text((132 + pill + 12, height + 74), words, QUIET, font, anchor="lm")
+    draw.text((132, height + 74), words, QUIET, ImageFont.load_default(size=19), anchor="lm")
+    word, colour = VERDICTS[evaluation.verdict]
+    font = ImageFont.load_default(size=20)
+    pill = 32 + round(font.getlength(word))
+    draw.rounded_rectangle((width - 16 - pill, 16, width - 16, 52), 18, colour)
+    draw.text((width - 16 - pill / 2, 33), word, (255, 255, 255), font, anchor="mm")
     mask = Image.new("L", card.size)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, card.width - 1, card.height - 1), RADIUS, 255)
     sheet.paste(card, (left, top), mask)

@@ -187,8 +187,7 @@ class HomeAssistant:
             "error": None,
             "error_message": None,
         }
-        http = {"stable": server, "pending": None, "yaml_migration_done": True}
-        _store(storage / "http", 3, http)
+        _store(storage / "http", 3, {"stable": server, "pending": None, "yaml_migration_done": True})
         if not (storage / "onboarding").exists():
             # Leaves the user only: the other steps would add integrations that look for the internet.
             _store(storage / "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
@@ -251,20 +250,25 @@ class HomeAssistant:
     async def events(self, *event_types: str) -> AsyncIterator[Events]:
         """Collect the bus events of the given types while the block runs."""
         events = Events()
+        subscribed: list[Json] = []
 
         async def collect(socket: aiohttp.ClientWebSocketResponse) -> None:
             async for message in socket:
                 data = json.loads(message.data)
                 if data["type"] == "event":
                     events.items.append(data["event"])
-                    events.changed.set()
+                else:
+                    subscribed.append(data)
+                events.changed.set()
 
         async with self._websocket() as socket:
-            for number, event_type in enumerate(event_types, 1):
-                await socket.send_json({"id": number, "type": "subscribe_events", "event_type": event_type})
-                await socket.receive_json()
             reader = asyncio.create_task(collect(socket))
             try:
+                for number, event_type in enumerate(event_types, 1):
+                    await socket.send_json({"id": number, "type": "subscribe_events", "event_type": event_type})
+                while len(subscribed) < len(event_types):
+                    events.changed.clear()
+                    await events.changed.wait()
                 yield events
             finally:
                 reader.cancel()
@@ -392,5 +396,4 @@ class HomeAssistant:
 def _store(path: Path, version: int, data: Json) -> None:
     """Write one of Home Assistant's storage files."""
     path.touch(0o600)
-    content = {"version": version, "minor_version": 1, "key": path.name, "data": data}
-    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    path.write_text(json.dumps({"version": version, "minor_version": 1, "key": path.name, "data": data}), "utf-8")

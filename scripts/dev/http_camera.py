@@ -14,7 +14,7 @@ from PIL import Image
 
 from scripts.dev.scene import Scene
 
-MODES = ("normal", "freeze", "black", "500", "hang", "truncated", "html", "empty")
+MODES = ("normal", "night", "freeze", "black", "500", "hang", "truncated", "html", "empty")
 _HANG = 3600
 
 
@@ -32,7 +32,13 @@ class Camera:
         if self.mode == "freeze" and self._last is not None:
             return self._last
         now = time.time()
-        frame = self._scene.black() if self.mode == "black" else self._scene.render(now)
+        match self.mode:
+            case "black":
+                frame = self._scene.black()
+            case "night":
+                frame = self._scene.night(now)
+            case _:
+                frame = self._scene.render(now)
         buffer = io.BytesIO()
         Image.fromarray(frame).save(buffer, "JPEG", quality=88)
         self._last = buffer.getvalue()

@@ -2,8 +2,8 @@
 
 Runs under the system's Python, which has GStreamer's bindings (3.11 on Debian 12), with numpy and nothing else:
 `/usr/bin/python3 -m scripts.dev.rtsp_camera --port 8554 --mode-file FILE`. The file holds one word, read again for
-every picture: `normal`, `black` (a dead sensor), `freeze` (the same picture again and again) or `hang` (accepts, and
-sends nothing).
+every picture: `normal`, `night` (still and dark), `black` (a dead sensor), `freeze` (the same picture again and again)
+or `hang` (accepts, and sends nothing).
 """
 
 import argparse
@@ -66,7 +66,8 @@ class Camera:
         if mode == "black":
             return self._scene.black()
         if mode != "freeze" or self._last is None:
-            self._last = self._scene.render(time.time())
+            draw = self._scene.night if mode == "night" else self._scene.render
+            self._last = draw(time.time())
         return self._last
 
     def run(self) -> None:

@@ -16,6 +16,7 @@ from scripts.dev.landscape import Array, colour, draw, fractal, mix, sample, smo
 
 Small = NDArray[Any]
 _NOISE_POOL = 1 << 19
+_INFRARED = 0.45  # of the daylight
 
 
 class Panorama:
@@ -50,6 +51,7 @@ class Scene:
         self._make_lake(rng, layers.lake)
         noise = rng.normal(0, 1.5, 3 * width * height + _NOISE_POOL)
         self._noise = np.round(noise).astype(np.int16)
+        self._dark: Small | None = None
 
     def _make_sky(self, rng: np.random.Generator, share: Array) -> None:
         """Paint a gradient with high thin clouds, and low clouds in front of it."""
@@ -115,7 +117,18 @@ class Scene:
 
     def render(self, t: float) -> Frame:
         """Return the picture of a moment (seconds since the epoch)."""
-        picture = (self._land * self._light.at(t)) >> 8
+        return self.finish(self._compose(t), t)
+
+    def night(self, t: float) -> Frame:
+        """Return the same land by infrared light on a still night: nothing moves but the clock, and the noise."""
+        if self._dark is None:
+            grey = self._compose(0).mean(axis=2, keepdims=True) * _INFRARED
+            self._dark = np.broadcast_to(grey, (self.height, self.width, 3)).astype(np.uint16)
+        return self.finish(self._dark, t)
+
+    def _compose(self, t: float) -> Small:
+        """Return the picture of a moment without the camera's part in it."""
+        picture: Small = (self._land * self._light.at(t)) >> 8
         sky = self._clouds.at(t) + (self._far_sky.at(t) * self._gaps.at(t) >> 8)
         rows = sky.shape[0]
         picture[:rows] = (picture[:rows] * (256 - self._sky_share) + sky * self._sky_share) >> 8
@@ -125,7 +138,7 @@ class Scene:
         lake += np.clip(shake - 4, 0, 12).astype(np.uint16)[..., None] * 3
         shore = picture[self._lake_rows]
         picture[self._lake_rows] = (shore * (256 - self._lake_share) + lake * self._lake_share) >> 8
-        return self.finish(picture, t)
+        return picture
 
     def black(self) -> Frame:
         """Return what a camera sends whose sensor has died: nothing at all, not even noise, and no clock."""

@@ -38,10 +38,10 @@ tl_step() {
   TL_STEP=$((TL_STEP + 1))
   log=$TL_CACHE/log/$function.log notes=$TL_CACHE/log/$function.notes
   printf '[%d/%d] %s ... ' "$TL_STEP" "$TL_STEPS" "$title" >&2
-  TL_STATE=done
+  TL_STATE='done'
   if "$function" >"$log" 2>&1 3>"$notes"; then
     took=$((SECONDS - begin))
-    [[ $TL_STATE == ready ]] && tl_say ready || tl_say "$TL_STATE in $took s"
+    if [[ $TL_STATE == ready ]]; then tl_say ready; else tl_say "$TL_STATE in $took s"; fi
     sed 's/^/      ! /' "$notes" >&2
   else
     tl_say 'FAILED'
@@ -84,13 +84,14 @@ print(sys.executable)'
 }
 
 tl_provide_python() {
-  local prefix=$TL_CACHE/python-debian-$( (declare -f tl_debian_python; echo "$TL_DEBIAN_PYTHON") | tl_hash)
+  local prefix
+  prefix=$TL_CACHE/python-debian-$( (declare -f tl_debian_python; echo "$TL_DEBIAN_PYTHON") | tl_hash)
   TL_STATE=ready
   TL_PYTHON=$(tl_real_python python3.14) && return
   TL_PYTHON=$(UV_PYTHON_DOWNLOADS=never "$TL_UV" python find --no-project "$TL_PYTHON_RANGE") && tl_real_python "$TL_PYTHON" && return
   TL_PYTHON=$prefix/usr/bin/python3.14
   [[ -e $prefix/.complete ]] && tl_real_python "$TL_PYTHON" && return
-  TL_STATE=done
+  TL_STATE='done'
   if UV_HTTP_RETRIES=1 "$TL_UV" python install 3.14; then
     TL_PYTHON=$("$TL_UV" python find --no-project "$TL_PYTHON_RANGE") && tl_real_python "$TL_PYTHON" && return
   fi
@@ -112,6 +113,7 @@ tl_debian_python() (
   trap 'rm -rf "$work"' EXIT
   mkdir -p "$work"/{lists/partial,cache/archives/partial,debs}
   # All configured sources are asked, also those whose lists were never fetched.
+  # shellcheck disable=SC2016
   mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' |
     awk '!/security|updates|backports/ && /debian/ { print; exit }')
   [[ -n $mirror && -r $key ]] || { echo 'this is not Debian' >&2; exit 1; }
@@ -189,13 +191,13 @@ tl_provide_venv() {
     echo "$TL_TEST_COMPONENTS $TL_HASS_COMPONENTS") | tl_hash)
   TL_STATE=ready
   if [[ ! -e $venv/.complete ]] || ! "$venv/bin/python" -c ''; then
-    TL_STATE=done
+    TL_STATE='done'
     rm -rf "$venv"
     "$TL_UV" venv -q --no-project --python "$TL_PYTHON" "$venv" && "tl_build_$name" "$venv" || return
   fi
   touch "$venv/.complete"
-  ln -sfn "$venv" "$TL_CACHE/$name-venv.new" && mv -fT "$TL_CACHE/$name-venv.new" "$TL_CACHE/$name-venv" 2>/dev/null ||
-    ln -sfn "$venv" "$TL_CACHE/$name-venv"
+  # A name that stays, for editors and for people.
+  [[ $(readlink "$TL_CACHE/$name-venv") == "$venv" ]] || ln -sfn "$venv" "$TL_CACHE/$name-venv"
   printf -v "$variable" %s "$venv"
 }
 
@@ -235,7 +237,7 @@ tl_provide_hass_venv() { tl_provide_venv hass TL_HASS_VENV "$TL_ROOT/requirement
 # Environments that nobody used for a month.
 tl_prune() {
   local stamp
-  for stamp in $(find "$TL_CACHE/venvs" -mindepth 2 -maxdepth 2 -name .complete -mtime +30 2>/dev/null); do rm -rf "$(dirname "$stamp")"; done
+  find "$TL_CACHE/venvs" -mindepth 2 -maxdepth 2 -name .complete -mtime +30 | while read -r stamp; do rm -rf "${stamp%/*}"; done
 }
 
 # --- all of it ------------------------------------------------------------------------------------------------------------------------

@@ -114,8 +114,8 @@ def test_each_outcome_has_its_counter_and_only_kept_frames_count_as_images(catal
     assert ask(catalogue, queries.latest_frame, CAMERA, FrameKind.QUARANTINE).path == quarantined.frame.path
     newest = ask(catalogue, queries.list_recent_attempts, CAMERA, 1)[0]
     assert (newest.code, newest.phase, newest.has_frame) == (Code.CAMERA_TIMEOUT, Phase.FETCH, False)
-    assert do(catalogue, queries.add_missed, CAMERA, 3) == 3
-    assert do(catalogue, queries.add_missed, CAMERA, 2) == 5
+    assert do(catalogue, queries.add_missed, CAMERA, 3, NOW) == 3
+    assert do(catalogue, queries.add_missed, CAMERA, 2, NOW) == 5
 
 
 def test_one_frame_counts_in_every_run_that_it_belongs_to(catalogue, run):
@@ -169,7 +169,7 @@ def test_everything_survives_reopening(tmp_path):
     catalogue, run = open_catalogue(tmp_path)
     for number in range(5):
         do(catalogue, queries.commit_attempt, attempt(number, path=path(number), run_ids=[run.id]))
-    do(catalogue, queries.add_missed, CAMERA, 4)
+    do(catalogue, queries.add_missed, CAMERA, 4, NOW)
     do(catalogue, queries.save_health, CAMERA, '{"bad":2}')
     do(catalogue, queries.set_meta, "storage", "uuid-1")
     do(catalogue, queries.set_meta, "storage", "uuid-2")
@@ -250,7 +250,7 @@ def test_a_camera_in_use_is_not_taken_over(catalogue):
 
 @pytest.mark.parametrize(
     ("query", "arguments"),
-    [(queries.camera_state, ()), (queries.save_health, ("x",)), (queries.add_missed, (1,)),
+    [(queries.camera_state, ()), (queries.save_health, ("x",)), (queries.add_missed, (1, NOW)),
      (queries.mark_camera_removed, (NOW,)), (queries.set_paused, (True, NOW)), (queries.mark_timelapse_removed, (NOW,)),
      (queries.ensure_run, (NOW,)), (queries.list_recent_attempts, (5,))],
 )  # fmt: skip
@@ -333,7 +333,7 @@ def test_readers_see_whole_commits_while_the_writer_writes(catalogue, run):
 
 
 def test_readers_cannot_write(catalogue):
-    assert code_of(ask, catalogue, queries.add_missed, CAMERA, 1) is Code.CATALOGUE_WRITE
+    assert code_of(ask, catalogue, queries.add_missed, CAMERA, 1, NOW) is Code.CATALOGUE_WRITE
 
 
 def test_every_write_runs_on_the_one_thread_in_order(catalogue):
@@ -355,7 +355,7 @@ def test_an_error_of_the_caller_is_handed_back_and_the_thread_serves_on(catalogu
 
 def test_a_closed_catalogue_says_so(tmp_path):
     catalogue, _ = open_catalogue(tmp_path)
-    last = catalogue.submit(lambda conn: queries.add_missed(conn, CAMERA, 1))
+    last = catalogue.submit(lambda conn: queries.add_missed(conn, CAMERA, 1, NOW))
     assert code_of(catalogue.open) is Code.CATALOGUE_OPEN
     catalogue.close()
     catalogue.close()
@@ -375,11 +375,11 @@ def test_a_lock_of_another_process_has_its_code_and_readers_go_on(tmp_path, monk
     catalogue, run = open_catalogue(tmp_path)
     holder = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    assert code_of(do, catalogue, queries.add_missed, CAMERA, 1) is Code.CATALOGUE_LOCKED
+    assert code_of(do, catalogue, queries.add_missed, CAMERA, 1, NOW) is Code.CATALOGUE_LOCKED
     assert ask(catalogue, queries.current_run, TIMELAPSE) == run
     holder.execute("ROLLBACK")
     holder.close()
-    assert do(catalogue, queries.add_missed, CAMERA, 1) == 1
+    assert do(catalogue, queries.add_missed, CAMERA, 1, NOW) == 1
     catalogue.close()
 
 

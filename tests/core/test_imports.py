@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch"},
     {"engine"},
-    {"capture", "planner", "probe"},
+    {"capture", "planner", "probe", "watch"},
     {"bus", "camera_state"},
     {"coordinator"},
     {"devices", "entity", "media_root", "flow_schema", "preview", "services", "timelapse_flow", "upkeep"},

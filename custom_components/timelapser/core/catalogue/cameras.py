@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
 from ..errors import CatalogueError, Code
 from ..models import RunState
@@ -71,10 +71,15 @@ def save_health(conn: Connection, camera_id: str, health: str) -> None:
     conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(health=health))
 
 
-def add_missed(conn: Connection, camera_id: str, count: int) -> int:
-    """Count slots that passed without an attempt; return the camera's sum."""
+def add_missed(conn: Connection, camera_id: str, count: int, until: datetime) -> int:
+    """Count slots that passed without an attempt, all up to an instant; return the camera's sum.
+
+    The camera's timelapses have no open slot before that instant any more: no restart counts it again.
+    """
     seq = camera_key(conn, camera_id)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(missed=cameras.c.missed + count))
+    earlier = or_(timelapses.c.last_slot_at.is_(None), timelapses.c.last_slot_at < until)
+    conn.execute(update(timelapses).where(timelapses.c.camera_seq == seq, earlier).values(last_slot_at=until))
     return int(conn.execute(select(cameras.c.missed).where(cameras.c.seq == seq)).scalar_one())
 
 

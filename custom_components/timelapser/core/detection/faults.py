@@ -93,7 +93,7 @@ def find(
         *_repetition(freshness, frozen=frozen),
         *_softness(features, gated, expected),
     ]
-    return sorted((fault for fault in found if fault.severity > 0), key=lambda fault: -fault.severity)
+    return sorted((fault for fault in found if fault.severity > 0), key=lambda fault: fault.severity, reverse=True)
 
 
 def _per_cent(share: float) -> str:
@@ -106,12 +106,12 @@ def _damage(
 ) -> Iterator[Fault]:
     """Yield what was lost on the way from the camera."""
     if evidence is not None and (evidence.is_corrupt or evidence.decoder_errors):
-        yield Fault(FaultKind.STREAM_DAMAGE, HARD, words=f"the stream was damaged: {evidence.decoder_errors} errors")
+        yield Fault(FaultKind.STREAM_DAMAGE, HARD, words=f"the stream was damaged ({evidence.decoder_errors} errors)")
     tail = _tail(features)
     short = "premature end" in planes.warning
     if planes.warning and not short:
         yield Fault(FaultKind.STREAM_DAMAGE, CUT, words=f"the decoder says: {planes.warning}")
-    if tail is not None and (not short or features["tail_share"]):
+    if tail is not None:
         yield tail
     elif short or (not planes.watched and gated.content_type == "image/jpeg" and _ends_grey(features, gated)):
         lost = max(features["tail_share"], features["grey_share"])
@@ -170,24 +170,24 @@ def _emptiness(features: Mapping[str, float]) -> Iterator[Fault]:
     if MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]:
         return
     flat = 1 - _ramp(structure, UNIFORM_STRUCTURE)
-    slate = 0.0
-    if features["mode_level"] >= UNIFORM_LEVEL:
-        slate = _ramp(features["mode_share"], UNIFORM_SHARE)
-    words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
-    yield Fault(FaultKind.UNIFORM, HARD * max(flat, slate), words=words)
+    slate = _ramp(features["mode_share"], UNIFORM_SHARE) if features["mode_level"] >= UNIFORM_LEVEL else 0.0
+    if flat or slate:
+        words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
+        yield Fault(FaultKind.UNIFORM, HARD * max(flat, slate), words=words)
 
 
 def _colour(features: Mapping[str, float]) -> Iterator[Fault]:
     """Yield the colours that decoders and cameras leave when something is missing."""
     grey, green, pink = features["grey_share"], features["green_share"], features["pink_share"]
-    yield Fault(FaultKind.GREY, HARD * _ramp(grey, GREY), words=f"{_per_cent(grey)} of the picture is flat grey")
-    if features["tail_green"] == 0 or features["tail_share"] == 1:
+    if grey > GREY[0]:
+        yield Fault(FaultKind.GREY, HARD * _ramp(grey, GREY), words=f"{_per_cent(grey)} of the picture is flat grey")
+    if green > GREEN[0]:
         yield Fault(FaultKind.GREEN, HARD * _ramp(green, GREEN), words=f"{_per_cent(green)} of the picture is green")
-    magenta = HARD * _ramp(pink, MAGENTA)
-    if magenta:
-        yield Fault(FaultKind.PINK, magenta, words=f"{_per_cent(pink)} of the picture is magenta")
-        return
-    yield Fault(FaultKind.PINK, SOFT_LIMIT * _ramp(features["cast_share"], CAST), words="a pink cast over everything")
+    if pink > MAGENTA[0]:
+        yield Fault(FaultKind.PINK, HARD * _ramp(pink, MAGENTA), words=f"{_per_cent(pink)} of the picture is magenta")
+    elif features["cast_share"] > CAST[0]:
+        severity = SOFT_LIMIT * _ramp(features["cast_share"], CAST)
+        yield Fault(FaultKind.PINK, severity, words="a pink cast over everything")
 
 
 def _repetition(freshness: Freshness, *, frozen: bool) -> Iterator[Fault]:
@@ -202,13 +202,14 @@ def _softness(features: Mapping[str, float], gated: Gated, expected: tuple[int, 
     """Yield what may also be how the camera always looks."""
     sharp = _ramp(features["sharpness"], BLUR) if features["coarse"] >= BLUR_CONTRAST else 0.0
     crisp = _ramp(features["crispness"], HEAVY_BLUR) if features["broad"] >= BLUR_CONTRAST else 0.0
-    words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
-    yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
+    if sharp or crisp:
+        words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
+        yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
     noise = features["noise"]
-    static = noise >= STATIC_NOISE and features["structure"] < noise
-    severity = HARD if static else SOFT_LIMIT * _ramp(noise, NOISE)
-    words = "nothing but noise" if static else f"noise of {noise:.1f} levels"
-    yield Fault(FaultKind.NOISE, severity, words=words)
+    if noise >= STATIC_NOISE and features["structure"] < noise:
+        yield Fault(FaultKind.NOISE, HARD, words="nothing but noise")
+    elif noise > NOISE[0]:
+        yield Fault(FaultKind.NOISE, SOFT_LIMIT * _ramp(noise, NOISE), words=f"noise of {noise:.1f} levels")
     width, height = gated.size
     if min(width, height) < SMALL_SIDE or (expected is not None and width < expected[0] and height < expected[1]):
         yield Fault(FaultKind.TOO_SMALL, SOFT_LIMIT, words=f"only {width}x{height} pixels")

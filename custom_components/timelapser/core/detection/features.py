@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,10 @@ from . import kernels
 from .decode import Planes
 
 ANALYSIS_WIDTH: Final = 480
-"""Pixels. Every picture is shrunk by the whole number that comes nearest to this width (480..960 results), so that
+"""Pixels. Every picture is shrunk by the whole number that comes nearest to this width (360..720 results), so that
 sharpness and noise do not depend on the resolution; the Laplacian of one scene differs eightfold between sizes."""
+LEAST_HEIGHT: Final = 64
+"""Pixels of height that the analysis picture keeps, however wide the picture is."""
 CELL: Final = 8
 """Analysis pixels on a side of one cell: 80 cells on the width."""
 HISTOGRAM_STEP: Final = 4
@@ -27,8 +30,8 @@ CLIPPED_LEVEL: Final = 250
 """Luma that counts as clipped."""
 MID_GREY: Final = (126, 132)
 """Luma of what a decoder never wrote: 128, which video range turns to 130."""
-NEUTRAL: Final = 2
-"""Distance from 128 of a colour difference without colour: one step of JPEG quantisation."""
+NEUTRAL: Final = 3
+"""Sum of the distances of Cb and Cr from 128 without colour: one step of JPEG quantisation each."""
 FLAT_RANGE: Final = 2
 """Levels within a flat cell: the ringing of an edge nearby, but no texture and no sensor noise."""
 TAIL_MEAN: Final = 0.3
@@ -78,7 +81,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "tail_step": "mean difference between the repeated rows and the 32 above them, levels",
     "tail_colour": "largest distance of Cb and Cr from 128 in the last row, 0..128",
     "tail_green": "1 where the last row has the green of zero planes, else 0",
-    "end_grey": "share of the width, from the right, in which the last block row is exactly 128; 0 if the decoder can tell",
+    "end_grey": "share of the width, from the right, in which the last block row is exactly 128; else 0",
     "fine": "mean squared Laplacian, less that of the noise, levels squared",
     "middle": "the same of the picture at half the size, levels squared",
     "coarse": "the same of the picture at a quarter of the size, levels squared",
@@ -108,26 +111,36 @@ class Measured:
 
 def measure(planes: Planes) -> Measured:
     """Measure a picture; every key of FEATURES is in the result."""
-    factor = min(16, max(1, round(planes.luma.shape[1] / ANALYSIS_WIDTH)))
+    height, width = planes.luma.shape
+    factor = max(1, min(16, round(width / ANALYSIS_WIDTH), height // LEAST_HEIGHT))
     analysis = kernels.shrink(planes.luma, factor)
     means = kernels.cell_means(analysis, CELL)
-    sample = _sample(planes.luma, PRINT_SIZE)
+    sample = sampled(planes.luma, PRINT_SIZE)
     counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     features = _levels(counts, analysis, means)
-    features["speckle"] = float(_inner(sample).std())
+    features["speckle"] = float(_inner(sample).std(dtype=np.float32))
     features |= _colours(analysis, means, planes)
-    features |= _tail(planes, max(1, planes.luma.shape[1] // TAIL_COLUMNS))
+    features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
     features |= _texture(analysis)
     return Measured(features=features, sample=sample)
 
 
-def _sample(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+@lru_cache(maxsize=64)
+def _centres(length: int, count: int) -> NDArray[np.intp]:
+    """Return the centres of ``count`` equal parts of a length in pixels."""
+    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
+
+
+def sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the plane at the centres of a grid of ``size`` (width, height)."""
-    rows = ((np.arange(size[1]) + 0.5) * plane.shape[0] / size[1]).astype(np.intp)
-    columns = ((np.arange(size[0]) + 0.5) * plane.shape[1] / size[0]).astype(np.intp)
-    picked: NDArray[np.uint8] = plane[rows][:, columns]
+    picked: NDArray[np.uint8] = plane[_centres(plane.shape[0], size[1])][:, _centres(plane.shape[1], size[0])]
     return picked
+
+
+def _share(mask: NDArray[np.bool_]) -> float:
+    """Return the share of cells that are true, 0..1."""
+    return int(np.count_nonzero(mask)) / mask.size
 
 
 def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
@@ -159,37 +172,39 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     low, high = kernels.cell_extremes(analysis, CELL)
     unwritten = (high - low <= FLAT_RANGE) & (low >= MID_GREY[0] - 1) & (high <= MID_GREY[1] + 1)
     if planes.blue is None or planes.red is None:
-        grey = float(unwritten.mean())
+        grey = _share(unwritten)
         return dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0) | {"grey_share": grey}
     grid = means.shape[1], means.shape[0]
-    blue = _sample(planes.blue, grid).astype(np.float32) - 128
-    red = _sample(planes.red, grid).astype(np.float32) - 128
+    blue = sampled(planes.blue, grid).astype(np.float32) - 128
+    red = sampled(planes.red, grid).astype(np.float32) - 128
     red_level = means + 1.402 * red
     blue_level = means + 1.772 * blue
     green_level = means - 0.344 * blue - 0.714 * red
     weaker = np.maximum(red_level, blue_level)
+    colour = np.abs(blue) + np.abs(red)
     lit = means > COLOUR_LUMA
-    lit_count = max(1, int(lit.sum()))
-    unwritten &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)
+    unwritten &= colour <= NEUTRAL
     return {
-        "grey_share": float(unwritten.mean()),
-        "green_share": float(((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)).mean()),
-        "pink_share": float((np.minimum(red_level, blue_level) - green_level >= STRONG_COLOUR).mean()),
-        "cast_share": float(((blue >= CAST_LEVEL) & (red >= CAST_LEVEL) & lit).mean()),
-        "saturation": float((np.abs(blue) + np.abs(red))[lit].sum()) / lit_count,
+        "grey_share": _share(unwritten),
+        "green_share": _share((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)),
+        "pink_share": _share(np.minimum(red_level, blue_level) - green_level >= STRONG_COLOUR),
+        "cast_share": _share((np.minimum(blue, red) >= CAST_LEVEL) & lit),
+        "saturation": float(np.vdot(colour, lit)) / max(1, int(np.count_nonzero(lit))),
     }
 
 
 def _distance(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the absolute difference of every row from one."""
     rows = np.ascontiguousarray(rows)
-    return np.maximum(rows, row) - np.minimum(rows, row)
+    distance: NDArray[np.uint8] = np.maximum(rows, row) - np.minimum(rows, row)
+    return distance
 
 
 def _repeats(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which rows repeat one."""
     delta = _distance(rows, row)
-    return (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+    equal: NDArray[np.bool_] = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+    return equal
 
 
 def _tail(planes: Planes, step: int) -> dict[str, float]:
@@ -232,8 +247,9 @@ def _end_grey(luma: NDArray[np.uint8]) -> float:
 def _texture(analysis: NDArray[np.uint8]) -> dict[str, float]:
     """Measure detail by size, and the noise where there is least of it."""
     energy, residual = kernels.detail(analysis)
-    calm = np.sort(kernels.cell_means(residual, CELL), axis=None)
-    noise = float(calm[int(calm.size * CALM_QUANTILE)]) * IMMERKAER
+    calm = kernels.cell_means(residual, CELL).ravel()
+    rank = int(calm.size * CALM_QUANTILE)
+    noise = float(np.partition(calm, rank)[rank]) * IMMERKAER
     energies = [energy]
     level = kernels.halve(analysis.astype(np.float32))
     for _ in range(2):

@@ -17,8 +17,10 @@ MIN_SIDE: Final = 64
 MAX_MARKER_BYTES: Final = 1024 * 1024
 """Bytes before the first scan of a JPEG. Sixteen full segments; more is a container or an attack."""
 MAX_SCANS: Final = 100
-"""Scans of a progressive JPEG; encoders write about 10. Each costs a pass over the whole picture, and an empty one
-takes 10 bytes: the decode's time is bounded here, before it starts."""
+"""Scans of a JPEG; encoders write about 10."""
+MAX_SCANNED_PIXELS: Final = 1_000_000_000
+"""Scans times pixels. Each scan costs a pass over the whole picture, though an empty one takes 10 bytes: the time of
+the decode (1 to 2 s for this many) is bounded here, before it starts."""
 MAX_PNG_TEXT: Final = 1024 * 1024
 """Bytes of one unpacked PNG text or colour profile; Pillow's own limit."""
 MIN_ZERO_TAIL: Final = 64
@@ -156,10 +158,10 @@ def _gate_jpeg(data: bytes) -> Gated:
         position += 2 + length
     if not width:
         raise _not_an_image(data, "a JPEG without a frame header")
-    end = data.find(b"\xff\xd9", position) + 2 if one_scan else 0
+    end = data.rfind(b"\xff\xd9", position) + 2 if one_scan else 0
     ends_cleanly = end >= 2
     if not ends_cleanly:
-        end, ends_cleanly = _last_scan_end(data, position)
+        end, ends_cleanly = _last_scan_end(data, position, width * height)
     return Gated(
         content_type="image/jpeg",
         extension="jpg",
@@ -171,7 +173,7 @@ def _gate_jpeg(data: bytes) -> Gated:
     )
 
 
-def _last_scan_end(data: bytes, start: int) -> tuple[int, bool]:
+def _last_scan_end(data: bytes, start: int, pixels: int) -> tuple[int, bool]:
     """Return where the picture ends and whether an end marker says so; ``start`` is in the first of many scans.
 
     Without an end marker, zero bytes at the end (a file that was laid out but not filled) do not count.
@@ -190,8 +192,8 @@ def _last_scan_end(data: bytes, start: int) -> tuple[int, bool]:
             return place + 2, True
         if marker == 0xDA:
             scans += 1
-            if scans > MAX_SCANS:
-                raise ImageError(Code.DECODE_TIMEOUT, f"over {MAX_SCANS} scans: decoding would take too long")
+            if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS:
+                raise ImageError(Code.DECODE_TIMEOUT, f"{scans} scans and more: decoding would take too long")
         position = place + 2 + int.from_bytes(data[place + 2 : place + 4])
     filled = len(data.rstrip(b"\0"))
     return (max(start, filled) if len(data) - filled >= MIN_ZERO_TAIL else len(data)), False

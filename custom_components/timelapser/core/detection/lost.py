@@ -7,7 +7,7 @@ import numpy as np
 
 from . import kernels
 from .decode import Planes
-from .features import GREEN_FLOOR, MID_GREY, NEUTRAL, STRONG_COLOUR
+from .features import GREEN_FLOOR, MID_GREY, NEUTRAL, STRONG_COLOUR, sampled
 
 BLOCK: Final = 16
 """Pixels on a side of a macroblock (H.264) and of an MCU (JPEG 4:2:0)."""
@@ -33,13 +33,10 @@ def measure_lost(planes: Planes) -> dict[str, float]:
     grey = flat & (low >= MID_GREY[0]) & (high <= MID_GREY[1])
     green = np.zeros_like(grey)
     if planes.blue is not None and planes.red is not None:
-        rows = ((np.arange(level.shape[0]) + 0.5) * BLOCK * planes.blue.shape[0] / planes.luma.shape[0]).astype(np.intp)
-        columns = ((np.arange(level.shape[1]) + 0.5) * BLOCK * planes.blue.shape[1] / planes.luma.shape[1]).astype(
-            np.intp
-        )
-        blue = planes.blue[rows][:, columns].astype(np.float32) - 128
-        red = planes.red[rows][:, columns].astype(np.float32) - 128
-        grey &= (np.abs(blue) <= NEUTRAL) & (np.abs(red) <= NEUTRAL)
+        grid = level.shape[1], level.shape[0]
+        blue = sampled(planes.blue, grid).astype(np.float32) - 128
+        red = sampled(planes.red, grid).astype(np.float32) - 128
+        grey &= np.abs(blue) + np.abs(red) <= NEUTRAL
         weaker = level + np.maximum(1.402 * red, 1.772 * blue)
         green = flat & (weaker < GREEN_FLOOR) & (level - 0.344 * blue - 0.714 * red - weaker >= STRONG_COLOUR)
     stripes = (grey | green).mean(axis=1) >= STRIPE_SHARE

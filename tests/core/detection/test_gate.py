@@ -1,0 +1,191 @@
+"""The gate: what is a picture, judged by its bytes."""
+
+import struct
+import tracemalloc
+import zlib
+
+import pytest
+from timelapser_core.detection import gate
+from timelapser_core.detection.gate import MAX_BYTES, MAX_SCANS
+from timelapser_core.errors import Code, ImageError
+
+from tests.core import pictures
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    return pictures.jpeg(pictures.scene("day", 640, 360))
+
+
+def refused(data: bytes) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        gate(data)
+    return caught.value
+
+
+def jpeg_of_size(width: int, height: int) -> bytes:
+    """Return a small JPEG whose header claims another size."""
+    data = bytearray(pictures.jpeg(pictures.flat((9, 9, 9), 64, 64)))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(chunk: bytes) -> bytes:
+    """Return a PNG with one more chunk after its header."""
+    data = pictures.encoded(pictures.scene("wall", 160, 90), "PNG")
+    return data[:33] + chunk + data[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "extension"),
+    [("JPEG", "image/jpeg", "jpg"), ("PNG", "image/png", "png"), ("WEBP", "image/webp", "webp")],
+)
+@pytest.mark.parametrize("tail", [b"", b"dhav\x00\x01\x02\x03"])
+def test_picture_passes_with_its_true_format(kind: str, content_type: str, extension: str, tail: bytes) -> None:
+    data = pictures.encoded(pictures.scene("day", 320, 180), kind)
+    gated = gate(data + tail)
+    assert (gated.content_type, gated.extension, gated.size) == (content_type, extension, (320, 180))
+    assert (gated.end, gated.tail, gated.ends_cleanly) == (len(data), len(tail), True)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])
+def test_other_kinds_of_webp_pass(options: dict[str, object]) -> None:
+    assert gate(pictures.encoded(pictures.scene("day", 320, 180), "WEBP", **options)).size == (320, 180)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", Code.CAMERA_EMPTY),
+        (b"<!DOCTYPE html><html><body>Login</body></html>", Code.NOT_AN_IMAGE),
+        (b'{"error": "unauthorized"}', Code.NOT_AN_IMAGE),
+        (b"401", Code.NOT_AN_IMAGE),
+        (b"500: Internal Server Error", Code.NOT_AN_IMAGE),
+        (b"#EXTM3U\n#EXT-X-VERSION:3\nhttp://127.0.0.1/a.ts\n", Code.NOT_AN_IMAGE),
+        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", Code.NOT_AN_IMAGE),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(64), Code.NOT_AN_IMAGE),
+        (b"BM this is a letter", Code.NOT_AN_IMAGE),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"no markers follow here", Code.NOT_AN_IMAGE),
+        (b"\xff\xd8\xff\xe0\x00\x01\xff\xd9", Code.NOT_AN_IMAGE),
+        (b"\xff\xd8\xff\xda\x00\x02" + bytes(40) + b"\xff\xd9", Code.NOT_AN_IMAGE),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), Code.NOT_AN_IMAGE),
+        (b"RIFF\x20\0\0\0WEBPVP8X" + b"nope", Code.TRUNCATED),
+        (b"RIFF\x20\0\0\0WEBPABCD" + bytes(40), Code.NOT_AN_IMAGE),
+        (b"GIF89a" + bytes(40), Code.FORMAT_UNSUPPORTED),
+        (b"BM\x36\x00\x00\x00\x00\x00\x00\x00" + bytes(40), Code.FORMAT_UNSUPPORTED),
+        (b"II*\x00" + bytes(40), Code.FORMAT_UNSUPPORTED),
+        (b"MM\x00*" + bytes(40), Code.FORMAT_UNSUPPORTED),
+        (b"\x00\x00\x00\x20ftypavif" + bytes(64), Code.FORMAT_UNSUPPORTED),
+        (b"\x00\x00\x00\x20ftypheic" + bytes(64), Code.FORMAT_UNSUPPORTED),
+        (b"\xef\xbb\xbf <?xml version='1.0'?><svg/>", Code.FORMAT_UNSUPPORTED),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Code.FORMAT_UNSUPPORTED),
+    ],
+)
+def test_everything_else_is_refused_with_its_code(data: bytes, code: Code) -> None:
+    assert refused(data).code is code
+
+
+def test_what_is_not_a_picture_shows_how_it_begins() -> None:
+    error = refused(b"<html><head><title>secret")
+    assert error.text.endswith(b"<html><head><tit".hex())
+    assert b"secret".hex() not in error.text
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (13000, 13000), (9400, 9400)])
+def test_bomb_is_refused_by_its_header_without_memory(size: tuple[int, int]) -> None:
+    data = jpeg_of_size(*size)
+    tracemalloc.start()
+    try:
+        assert refused(data).code is Code.TOO_LARGE
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [(640, 0), (1, 1), (8, 8), (63, 640), (640, 63)])
+def test_tiny_picture_is_refused(size: tuple[int, int]) -> None:
+    assert refused(jpeg_of_size(*size)).code is Code.TOO_SMALL
+
+
+def test_too_many_bytes_are_refused_before_anything_is_read(photo: bytes) -> None:
+    assert refused(photo + bytes(MAX_BYTES)).code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("segments", [100_000, 17])
+def test_markers_without_end_are_refused(photo: bytes, segments: int) -> None:
+    body = bytes(65533 if segments == 17 else 9)
+    marker = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    assert refused(photo[:2] + marker * segments + photo[2:]).code is Code.NOT_AN_IMAGE
+
+
+def test_exif_with_an_orientation_and_a_full_segment_passes() -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    data = pictures.jpeg(pictures.scene("day", 320, 180), exif=exif + bytes(60000))
+    assert gate(data).size == (320, 180)
+
+
+def test_every_cut_in_the_header_is_truncated_and_every_later_one_passes(photo: bytes) -> None:
+    start = pictures.scan_start(photo)
+    for length in [3, *range(4, start, 7), start - 1]:
+        assert refused(photo[:length]).code is Code.TRUNCATED
+    for length in range(start, len(photo), len(photo) // 40):
+        assert gate(photo[:length]).ends_cleanly is False
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_zeros_after_a_cut_do_not_count(progressive: bool) -> None:
+    data = pictures.jpeg(pictures.scene("day", 640, 360), progressive=progressive)
+    cut = data[: len(data) * 2 // 3].rstrip(b"\0")
+    gated = gate(cut + bytes(5000))
+    assert (gated.end, gated.ends_cleanly) == (len(cut), False)
+
+
+def test_end_of_a_progressive_picture_is_found_behind_its_scans() -> None:
+    data = pictures.jpeg(pictures.scene("day", 640, 360), progressive=True)
+    gated = gate(data + b"tail")
+    assert (gated.end, gated.tail) == (len(data), 4)
+
+
+@pytest.mark.parametrize(("width", "scans"), [(640, MAX_SCANS + 1), (6000, 40)])
+def test_scans_without_end_are_refused_before_they_are_decoded(width: int, scans: int) -> None:
+    data = pictures.jpeg(pictures.flat((90, 90, 90), 640, 360), progressive=True)
+    frame = data.index(b"\xff\xc2")
+    data = data[: frame + 5] + struct.pack(">HH", width * 3 // 4, width) + data[frame + 9 :]
+    scan = data.rindex(b"\xff\xda")
+    assert refused(data[:scan] + data[scan:-2] * scans + b"\xff\xd9").code is Code.DECODE_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        png_chunk(b"iTXt", b"c\0\1\0\0\0" + zlib.compress(bytes(100_000_000))),
+        png_chunk(b"zTXt", b"c\0\0" + zlib.compress(bytes(2_000_000))),
+        png_chunk(b"iTXt", b"c\0\0\0\0\0" + b"a" * 2_000_000),
+        struct.pack(">I", 1 << 30) + b"IDAT" + bytes(8),
+    ],
+)
+def test_png_that_unpacks_to_too_much_is_refused(chunk: bytes) -> None:
+    assert refused(with_chunk(chunk)).code is Code.TOO_LARGE
+
+
+def test_png_pixels_beyond_the_header_are_refused() -> None:
+    data = pictures.encoded(pictures.scene("wall", 160, 90), "PNG")
+    bomb = png_chunk(b"IDAT", zlib.compress(bytes(50_000_000)))
+    assert refused(data[:33] + bomb + data[-12:]).code is Code.TOO_LARGE
+
+
+def test_png_with_small_texts_and_damaged_ones_passes() -> None:
+    assert gate(with_chunk(png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"hello")))).ends_cleanly
+    assert gate(with_chunk(png_chunk(b"zTXt", b"Comment\0\0x\x9cbroken"))).ends_cleanly
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_cut_png_and_webp_pass_as_without_an_end(kind: str) -> None:
+    data = pictures.encoded(pictures.scene("day", 320, 180), kind)
+    assert gate(data[: len(data) * 2 // 3]).ends_cleanly is False
+    assert refused(data[:20]).code is Code.TRUNCATED
