@@ -759,6 +759,8 @@ async def test_first_timelapse_of_a_battery_camera(
     assert "battery" in result["description_placeholders"]["notes"]
     result = await submit(hass, result, {})
     entry = result["result"]
+    assert entry.data["battery"] is True
+    assert entry.options == {"retries": 0}
     [flow] = hass.config_entries.subentries.async_progress()
     created = await submit_timelapse(hass, flow, {"name": "Roses"})
     assert created["type"] is FlowResultType.CREATE_ENTRY

@@ -20,8 +20,17 @@ from homeassistant.core import callback, split_entity_id, valid_entity_id
 from homeassistant.helpers import entity_registry as er
 import voluptuous as vol
 
-from .const import CONF_BYTE_BUDGET, CONF_CAMERA, CONF_MEDIA_ROOT, DOMAIN, SUBENTRY_TIMELAPSE, SYSTEM_UNIQUE_ID
+from .const import (
+    CONF_BATTERY,
+    CONF_BYTE_BUDGET,
+    CONF_CAMERA,
+    CONF_MEDIA_ROOT,
+    DOMAIN,
+    SUBENTRY_TIMELAPSE,
+    SYSTEM_UNIQUE_ID,
+)
 from .flow_schema import (
+    BATTERY_OPTIONS,
     CAMERA_SCHEMA,
     OPTION_RULES,
     ConfigFormError,
@@ -188,9 +197,12 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     def _async_finish_camera(self) -> ConfigFlowResult:
         """Make the camera's entry, or change it."""
-        data = {CONF_CAMERA: self._registry_id or self._entity_id}
+        data: dict[str, Any] = {CONF_CAMERA: self._registry_id or self._entity_id}
+        if self._probe.battery:
+            data[CONF_BATTERY] = True
         if self.source != SOURCE_RECONFIGURE:
-            return self.async_create_entry(title=self._camera_name, data=data)
+            options = BATTERY_OPTIONS if self._probe.battery else {}
+            return self.async_create_entry(title=self._camera_name, data=data, options=options)
         entry = self._get_reconfigure_entry()
         stored = entry.data[CONF_CAMERA]
         former = er.async_resolve_entity_id(er.async_get(self.hass), stored) or stored

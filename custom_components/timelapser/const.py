@@ -22,6 +22,9 @@ SUBENTRY_TIMELAPSE: Final = "timelapse"
 CONF_CAMERA: Final = "camera"
 """Entity-registry id of the wrapped camera, or its entity_id when it has none."""
 
+CONF_BATTERY: Final = "battery"
+"""Present and true for a camera that every picture wakes up: it is not probed."""
+
 # Camera entry options: the fields of core.models.QualityPolicy by their own names, and
 CONF_STRATEGY: Final = "strategy"
 CONF_QUARANTINE_DAYS: Final = "quarantine_days"

@@ -18,7 +18,16 @@ from homeassistant.util import dt as dt_util
 from .bus import attempt_events, describe
 from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
-from .const import CONF_CAMERA, DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_RUN_PAUSED, EVENT_RUN_RESUMED, SUBENTRY_TIMELAPSE
+from .const import (
+    CONF_BATTERY,
+    CONF_CAMERA,
+    DOMAIN,
+    EVENT_CAMERA_RECOVERED,
+    EVENT_RUN_PAUSED,
+    EVENT_RUN_RESUMED,
+    EVENT_RUN_STARTED,
+    SUBENTRY_TIMELAPSE,
+)
 from .core.errors import Code, StorageError, TimelapserError
 from .core.health import PROBE_FIRST, Transition, entity_available, reset_quality
 from .core.models import FrameRef, Outcome, Reason, SceneContext
@@ -116,6 +125,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             return
         now = dt_util.utcnow()
         self._started_at = now
+        for timelapse_id in self.state.new_runs:
+            self._fire_run(EVENT_RUN_STARTED, timelapse_id)
         self.config_entry.async_on_unload(SourceWatch(self.hass, self.source, self._async_source_changed).stop)
         self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
         missed = sum(
@@ -241,7 +252,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         return connectivity.breaker_open and connectivity.backoff_until(now) is None and self._wants_frames()
 
     def _wants_frames(self) -> bool:
-        """Return whether any timelapse records and the camera could answer."""
+        """Return whether any timelapse records, the camera could answer, and asking does not cost its battery."""
+        if self.config_entry.data.get(CONF_BATTERY):
+            return False
         recording = any(not self.state.paused(timelapse_id) for timelapse_id in self.planner.schedules)
         return recording and self.source.present and self.source.on
 
@@ -383,17 +396,18 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self.state.paused(subentry_id) is not recording:
             return
         await self.state.async_set_paused(subentry_id, not recording)
-        cid = new_ulid()
-        data = {
-            **self.who,
-            "correlation_id": cid,
-            "timelapse_id": subentry_id,
-            "run_id": self.state.runs[subentry_id].id,
-        }
-        self.hass.bus.async_fire(EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED, data, context=Context(id=cid))
+        self._fire_run(EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED, subentry_id)
         self.planner.advance(subentry_id, dt_util.utcnow())
         self._publish(force=True)
         self._arm()
+
+    @callback
+    def _fire_run(self, event_type: str, timelapse_id: str) -> None:
+        """Fire an event of a timelapse's run."""
+        cid = new_ulid()
+        run_id = self.state.runs[timelapse_id].id
+        data = {**self.who, "correlation_id": cid, "timelapse_id": timelapse_id, "run_id": run_id}
+        self.hass.bus.async_fire(event_type, data, context=Context(id=cid))
 
     async def async_read_frame(self, frame: FrameRef) -> bytes | None:
         """Return the bytes of a stored frame, or None when it is gone."""

@@ -58,6 +58,8 @@ INTERVALS: Final = ("10s", "30s", "1m", "5m", "15m", "30m", "1h", "6h", "1d")
 DEFAULT_INTERVAL: Final = "5m"
 BATTERY_INTERVAL: Final = "1h"
 """Offered first for a camera on a battery, which every picture wakes up."""
+BATTERY_OPTIONS: Final[Mapping[str, Any]] = {"retries": 0}
+"""Options that the entry of such a camera begins with."""
 
 DEFAULT_WINDOW: Final = ("08:00:00", "20:00:00")
 

@@ -47,22 +47,14 @@ async def async_make_round(coordinator: CameraCoordinator) -> None:
     """Remove what is older than the camera's and its timelapses' limits."""
     engine, entry = coordinator.engine, coordinator.config_entry
     now = dt_util.utcnow()
-    jobs = [
-        partial(
-            expire,
-            engine.storage,
-            engine.catalogue,
-            entry.entry_id,
-            FrameKind.QUARANTINE,
-            now - quarantine_from(entry.options),
-            ROUND_LIMIT,
-        )
-    ]
-    jobs += [
-        partial(expire_timelapse, engine.storage, engine.catalogue, subentry.subentry_id, now - keep, ROUND_LIMIT)
-        for subentry in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)
-        if (keep := keep_from(subentry.data)) is not None
-    ]
+    camera_id = entry.entry_id
+    of_camera = partial(expire, engine.storage, engine.catalogue, camera_id, limit=ROUND_LIMIT)
+    of_timelapse = partial(expire_timelapse, engine.storage, engine.catalogue, limit=ROUND_LIMIT)
+    limits = {item.subentry_id: keep_from(item.data) for item in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)}
+    jobs = [partial(of_camera, kind=FrameKind.QUARANTINE, before=now - quarantine_from(entry.options))]
+    jobs += [partial(of_timelapse, timelapse_id, before=now - keep) for timelapse_id, keep in limits.items() if keep]
+    if limits and (longest := max(keep or timedelta.max for keep in limits.values())) < timedelta.max:
+        jobs.append(partial(of_camera, kind=FrameKind.FRAME, before=now - longest, loose=True))
     try:
         purged = [await engine.async_run(job) for job in jobs]
         while await engine.async_write(lambda conn: queries.prune_attempts(conn, now - ATTEMPT_AGE, ATTEMPT_ROWS)):

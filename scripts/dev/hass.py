@@ -108,16 +108,17 @@ class HomeAssistant:
         self._secret = self.config / ".harness.json"
         self._token = ""
         venv = Path(os.environ["TL_HASS_VENV"]) if "TL_HASS_VENV" in os.environ else Path(sys.prefix)
-        env = {
+        # May be changed until the next start.
+        self.env = {
             key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         }
-        env["PATH"] = f"{venv / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
+        self.env["PATH"] = f"{venv / 'bin'}{os.pathsep}{self.env.get('PATH', os.defpath)}"
         self.process = Process(
             "Home Assistant",
             [venv / "bin" / "hass", "-c", self.config],
             self.config / "out.log",
             cwd=self.config,
-            env=env,
+            env=self.env,
         )
 
     # Life

@@ -87,6 +87,9 @@ ROLES: dict[str, Role] = {
     "idle_auto": Role(**_LAKE, interval="150s"),
     "still": Role(server="still", rtsp=False, size="1280x720", interval="10s"),
     "spare": Role(server="spare", rtsp=False, options=QUICK_OPTIONS),
+    "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
+    "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),
+    "shed_c": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "night_rtsp": Role(server="night_rtsp", mode="night", strategy="stream", options=QUICK_OPTIONS),
     "night_http": Role(server="night_http", mode="night", rtsp=False, options=QUICK_OPTIONS),
     "rtsp_picture": _victim(

@@ -30,16 +30,25 @@ class Purged:
 
 
 def expire(
-    storage: Storage, catalogue: Catalogue, camera_id: str, kind: FrameKind, before: datetime, limit: int
+    storage: Storage,
+    catalogue: Catalogue,
+    camera_id: str,
+    kind: FrameKind,
+    before: datetime,
+    limit: int,
+    *,
+    loose: bool = False,
 ) -> Purged:
     """Remove at most ``limit`` unprotected stills of a kind that were captured before an instant.
+
+    With ``loose`` only those that belong to no run.
 
     The rows go first and durably, then the files: a kill in between leaves a file that the next purge or start
     removes, never a row without its file. Blocks. StorageError, with nothing changed, when the storage is not there.
     """
 
     def oldest(conn: Connection, wanted: int) -> Deleted:
-        files = queries.expired(conn, camera_id, kind, before, wanted)
+        files = queries.expired(conn, camera_id, kind, before, wanted, loose=loose)
         return queries.delete_frames(conn, [file.seq for file in files])
 
     return _purge(storage, catalogue, oldest, limit)

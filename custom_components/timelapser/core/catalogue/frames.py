@@ -8,7 +8,20 @@ from itertools import batched
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ..errors import CatalogueError, Code
 from ..layout import FramePath
@@ -140,9 +153,12 @@ def frames_known(conn: Connection, paths: Iterable[str]) -> set[str]:
 
 
 def expired(
-    conn: Connection, camera_id: str, kind: FrameKind, before: datetime, limit: int = BATCH
+    conn: Connection, camera_id: str, kind: FrameKind, before: datetime, limit: int = BATCH, *, loose: bool = False
 ) -> list[StoredFile]:
-    """Return the oldest unprotected stills of a kind that were captured before an instant."""
+    """Return the oldest unprotected stills of a kind that were captured before an instant.
+
+    ``loose`` ones belong to no run; the others are for their timelapses to let go.
+    """
     rows = (
         _files()
         .where(cameras.c.id == camera_id, frames.c.kind == kind)
@@ -150,6 +166,8 @@ def expired(
         .order_by(frames.c.captured_at, frames.c.seq)
         .limit(limit)
     )
+    if loose:
+        rows = rows.where(~exists().where(run_frames.c.frame_seq == frames.c.seq))
     return [_file(row) for row in conn.execute(rows)]
 
 

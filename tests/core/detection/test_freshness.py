@@ -1,0 +1,211 @@
+"""Stale bytes and frozen pictures, told from a still scene by its noise."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from timelapser_core.detection import Baseline, Detector
+from timelapser_core.models import (
+    Evaluation,
+    FaultKind,
+    FetchEvidence,
+    FetchStrategy,
+    Freshness,
+    Light,
+    Verdict,
+)
+
+from tests.core import pictures
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SLOT = timedelta(seconds=60)
+STREAM = FetchEvidence(strategy=FetchStrategy.STREAM, freshness=Freshness.PROVEN)
+STILL_URL = FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
+SIZE = (640, 360)
+
+
+def watched(
+    stills: Iterable[bytes], *, every: timedelta = SLOT, evidence: FetchEvidence | None = None, start: datetime = START
+) -> list[Evaluation]:
+    """Return the evaluations of one camera's pictures, the baseline handed on and stored in between."""
+    detector = Detector(heavy=False)
+    baseline, found = Baseline.empty(), []
+    for number, data in enumerate(stills):
+        found.append(detector.evaluate(data, when=start + number * every, baseline=baseline, evidence=evidence))
+        baseline = Baseline.from_bytes(found[-1].baseline.to_bytes())
+    return found
+
+
+def faults(found: list[Evaluation], kind: FaultKind) -> list[int]:
+    """Return the numbers, from 1, of the pictures with this fault."""
+    return [number for number, one in enumerate(found, 1) if kind in {fault.kind for fault in one.faults}]
+
+
+def live(name: str, count: int, sigma: float, quality: int = 85, size: tuple[int, int] = SIZE) -> list[bytes]:
+    scene = pictures.scene(name, *size)
+    return [
+        pictures.jpeg(pictures.with_clock(pictures.noisy(scene, sigma, number), f"12:00:{number:02d}"), quality)
+        for number in range(count)
+    ]
+
+
+def key_frames(frames: list[pictures.Rgb], **options: str) -> list[bytes]:
+    """Return the stills that a capture layer makes of a stream's key frames."""
+    packets = pictures.h264(frames, g="4", keyint_min="4", sc_threshold="0", **options)
+    return [pictures.jpeg(frame, 90) for frame in pictures.decoded(packets, keys_only=True)]
+
+
+def test_first_picture_has_no_past() -> None:
+    first = pictures.jpeg(pictures.scene("day", *SIZE))
+    assert watched([first])[0].freshness is Freshness.UNPROVEN
+    assert watched([first], evidence=STILL_URL)[0].freshness is Freshness.PROVEN
+
+
+def test_fifth_picture_of_the_same_bytes_is_stale() -> None:
+    found = watched([pictures.jpeg(pictures.scene("day", *SIZE))] * 7, evidence=STILL_URL)
+    assert [one.freshness for one in found] == [
+        Freshness.PROVEN,
+        *[Freshness.UNPROVEN] * 3,
+        *[Freshness.STALE] * 3,
+    ]
+    assert faults(found, FaultKind.STALE) == [5, 6, 7]
+    assert [one.verdict for one in found] == [Verdict.GOOD] * 4 + [Verdict.BAD] * 3
+
+
+def test_camera_may_repeat_itself_within_two_key_frame_intervals() -> None:
+    still = [pictures.jpeg(pictures.scene("day", *SIZE))]
+    found = watched(still * 7, every=timedelta(seconds=4), evidence=STILL_URL)
+    assert faults(found, FaultKind.STALE) == [6, 7]
+    assert faults(watched(still * 20, every=timedelta(seconds=1), evidence=STILL_URL), FaultKind.STALE) == []
+
+
+def test_other_bytes_end_it() -> None:
+    stills = live("day", 3, 1.0)
+    found = watched([stills[0]] * 6 + [stills[1], stills[2]], evidence=STILL_URL)
+    assert faults(found, FaultKind.STALE) == [5, 6]
+    assert [one.freshness for one in found[6:]] == [Freshness.PROVEN] * 2
+    assert [one.verdict for one in found[6:]] == [Verdict.GOOD] * 2
+
+
+def test_clock_that_was_set_back_makes_nothing_stale() -> None:
+    found = watched([pictures.jpeg(pictures.scene("day", *SIZE))] * 8, every=-SLOT, evidence=STILL_URL)
+    assert faults(found, FaultKind.STALE) == []
+
+
+def test_capture_layer_may_know_that_a_picture_is_stale() -> None:
+    evidence = FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.STALE)
+    assert faults(watched(live("day", 1, 1.0), evidence=evidence), FaultKind.STALE) == [1]
+
+
+def test_stream_is_proven_and_yet_may_be_frozen() -> None:
+    found = watched([pictures.jpeg(pictures.scene("day", *SIZE))] * 6, evidence=STREAM)
+    assert {one.freshness for one in found} == {Freshness.PROVEN}
+    assert faults(found, FaultKind.FROZEN) == [5, 6]
+
+
+@pytest.mark.parametrize("name", ["night", "infrared", "wall", "fog", "day"])
+@pytest.mark.parametrize(("sigma", "quality"), [(0.7, 85), (0.7, 90), (1.0, 85)])
+def test_still_scene_with_sensor_noise_is_not_frozen(name: str, sigma: float, quality: int) -> None:
+    found = watched(live(name, 9, sigma, quality), evidence=STREAM)
+    assert [one.verdict for one in found] == [Verdict.GOOD] * 9
+
+
+@pytest.mark.parametrize("size", [(320, 180), (1920, 1080)])
+def test_still_night_is_not_frozen_at_any_resolution(size: tuple[int, int]) -> None:
+    assert faults(watched(live("night", 6, 0.7, size=size), evidence=STREAM), FaultKind.FROZEN) == []
+
+
+@pytest.mark.parametrize("options", [{"qp": "30"}, {"crf": "32"}, {"b": "250k", "maxrate": "250k", "bufsize": "250k"}])
+@pytest.mark.parametrize("name", ["night", "infrared", "day"])
+def test_still_scene_is_not_frozen_after_h264_at_a_low_bitrate(name: str, options: dict[str, str]) -> None:
+    scene = pictures.scene(name, *SIZE)
+    frames = [pictures.with_clock(pictures.noisy(scene, 0.8, number), f"12:00:{number:02d}") for number in range(36)]
+    stills = key_frames(frames, **options)
+    assert len(stills) >= 9
+    assert faults(watched(stills, evidence=STREAM), FaultKind.FROZEN) == []
+
+
+def test_black_night_with_only_a_clock_is_not_frozen() -> None:
+    dark = np.maximum(pictures.scene("night", *SIZE) // 8, 1)
+    stills = [pictures.jpeg(pictures.with_clock(dark, f"12:00:{number:02d}")) for number in range(8)]
+    assert faults(watched(stills, evidence=STREAM), FaultKind.FROZEN) == []
+
+
+@pytest.mark.parametrize("name", ["night", "wall", "day"])
+def test_same_picture_under_a_running_clock_is_frozen_at_the_fifth(name: str) -> None:
+    scene = pictures.noisy(pictures.scene(name, *SIZE), 1.0, 0)
+    stills = [pictures.jpeg(pictures.with_clock(scene, f"12:00:{number:02d}"), 85) for number in range(7)]
+    found = watched(stills, evidence=STREAM)
+    assert faults(found, FaultKind.FROZEN) == [5, 6, 7]
+    assert found[4].verdict is Verdict.BAD
+    assert found[4].freshness is Freshness.PROVEN
+
+
+@pytest.mark.parametrize("name", ["night", "infrared", "day"])
+def test_live_camera_that_freezes_is_found_within_five_frames(name: str) -> None:
+    moving = live(name, 9, 1.0)
+    last = pictures.with_clock(pictures.noisy(pictures.scene(name, *SIZE), 1.0, 50), "12:09:00")
+    frozen = [
+        pictures.jpeg(pictures.with_clock(last, f"12:10:{number:02d}"), quality)
+        for number, quality in enumerate((85,) * 6)
+    ]
+    assert faults(watched(moving + frozen, evidence=STREAM), FaultKind.FROZEN) == [14, 15]
+
+
+@pytest.mark.parametrize("name", ["infrared", "wall", "day"])
+def test_frozen_picture_that_the_camera_encodes_again_is_found(name: str) -> None:
+    scene = pictures.scene(name, *SIZE)
+    numbers = [*range(36), *[36] * 32]
+    frames = [
+        pictures.with_clock(pictures.noisy(scene, 1.0, number), f"12:00:{at // 4:02d}")
+        for at, number in enumerate(numbers)
+    ]
+    stills = key_frames(frames, qp="30")
+    assert len(stills) == 17
+    found = faults(watched(stills, evidence=STREAM), FaultKind.FROZEN)
+    assert found
+    assert found[0] == 14
+    assert found[-1] == 17
+
+
+def test_frozen_picture_is_not_called_so_within_two_key_frame_intervals() -> None:
+    scene = pictures.scene("day", *SIZE)
+    stills = [pictures.jpeg(pictures.with_clock(scene, f"12:00:{number:02d}")) for number in range(8)]
+    assert faults(watched(stills, every=timedelta(seconds=4), evidence=STREAM), FaultKind.FROZEN) == [6, 7, 8]
+
+
+def test_motion_ends_a_freeze() -> None:
+    moving = live("day", 8, 1.0)
+    still = pictures.noisy(pictures.scene("day", *SIZE), 1.0, 40)
+    frozen = [pictures.jpeg(pictures.with_clock(still, f"12:20:{number:02d}")) for number in range(6)]
+    found = watched(moving + frozen + moving[:4], evidence=STREAM)
+    assert faults(found, FaultKind.FROZEN) == [13, 14]
+    assert [one.verdict for one in found[14:]] == [Verdict.GOOD] * 4
+
+
+def test_another_resolution_is_another_picture() -> None:
+    scene = pictures.scene("day")
+    sizes = [(640, 360), (320, 180)] * 4
+    found = watched([pictures.jpeg(pictures.resized(scene, *size)) for size in sizes], evidence=STREAM)
+    assert faults(found, FaultKind.FROZEN) == []
+
+
+def test_scene_that_is_always_that_still_is_not_frozen() -> None:
+    lamp = pictures.scene("wall", *SIZE).copy()
+    stills = []
+    for number in range(14):
+        spots = np.random.default_rng(number).integers(90, 210, (3, 3, 1), dtype=np.uint8)
+        lamp[100:340, 100:600] = pictures.scene("wall", *SIZE)[100:340, 100:600]
+        for row, column in ((120, 120), (200, 300), (300, 500)):
+            lamp[row : row + 60, column : column + 60] = spots.repeat(20, 0).repeat(20, 1)
+        stills.append(pictures.jpeg(lamp))
+    usual = watched(stills, evidence=STREAM)
+    assert faults(usual, FaultKind.FROZEN) == faults(usual, FaultKind.STALE)
+
+
+def test_rejected_pictures_teach_nothing() -> None:
+    black = pictures.jpeg(pictures.flat((0, 0, 0), *SIZE))
+    found = watched([*live("day", 3, 1.0), black, black])
+    assert dict(found[-1].baseline.accepted) == {Light.DAY: 3}
+    assert len(found[-1].baseline.changes[Light.DAY]) == 2
