@@ -317,7 +317,7 @@ class Capturer:
         attempt.fail(err)
         attempt.health, attempt.transition = attempt.request.health, None
         attempt.frame = attempt.committed = attempt.evaluation = None
-        with suppress(TimelapserError):
+        with suppress(Exception):
             await self._async_commit(attempt)
 
 

@@ -94,6 +94,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._started_at: datetime | None = None
         self._published_at: datetime | None = None
         self._manual_at: datetime | None = None
+        self._ticking = False
         self._came_back = False
         self._stopped = False
 
@@ -190,7 +191,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def _arm(self) -> None:
-        """Set the timer for whatever comes first: a slot, a change of a window, or a probe."""
+        """Set the timer for whatever comes first: a slot, a change of a window, or a probe; not before a tick is over."""
+        if self._ticking:
+            return
         if self._timer:
             self._timer()
             self._timer = None
@@ -213,6 +216,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         """Fill the due slots with one attempt, or probe, or only note the reasons; then arm the timer again."""
         now = dt_util.utcnow()
         due: dict[str, NextSlot] = {}
+        self._ticking = True
         try:
             self._storage = await self.engine.async_run(self.engine.storage_state)
             if self._came_back:
@@ -233,6 +237,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         except TimelapserError as err:
             _LOGGER.warning("%s: the slot could not be handled: %s", self.name, err)
         finally:
+            self._ticking = False
             if not self._stopped:
                 for timelapse_id, slot in due.items():
                     self.planner.advance(timelapse_id, slot.at)
@@ -350,8 +355,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self._publish()
         if came_back and self.state.health.connectivity.breaker_open:
             self._came_back = True
-            if self._task is None or self._task.done():
-                self._arm()
+            self._arm()
 
     # Actions
 

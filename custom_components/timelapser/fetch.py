@@ -250,6 +250,9 @@ class Fetcher:
                 raise
             raise CameraError(Code.CAMERA_TIMEOUT, "cancelled by the camera") from err
         except Exception as err:
+            if (task := asyncio.current_task()) and task.cancelling():
+                # Home Assistant turns a cancellation into the words of an empty image.
+                raise asyncio.CancelledError from None
             raise self._camera_error(err, self.hass.loop.time() - started) from err
         if not image.content:
             raise CameraError(Code.CAMERA_EMPTY, "empty image")

@@ -121,7 +121,7 @@ def blurred(rgb: Rgb, factor: int) -> Rgb:
 
 def resized(rgb: Rgb, width: int, height: int) -> Rgb:
     """Return the picture at another size."""
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def flat(colour: tuple[int, int, int], width: int = 1280, height: int = 720) -> Rgb:

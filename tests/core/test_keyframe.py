@@ -216,7 +216,13 @@ def test_a_refused_connection(scheme: str) -> None:
 @pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.parametrize(
     ("status", "refused"),
-    [("403 Forbidden", True), ("429 Too Many Requests", True), ("503 Busy", True), ("401 No", False), ("404 No", False)],
+    [
+        ("403 Forbidden", True),
+        ("429 Too Many Requests", True),
+        ("503 Busy", True),
+        ("401 No", False),
+        ("404 No", False),
+    ],
 )
 def test_an_answer_that_refuses(status: str, refused: bool) -> None:
     def serve(connection: socket.socket) -> None:

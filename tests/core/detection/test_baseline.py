@@ -17,7 +17,8 @@ changes = st.builds(
     Change,
     share=st.floats(0, 1, width=32),
     calm=st.floats(0, 99, width=32),
-    noise=st.floats(0, 99, width=32),
+    noise=st.floats(0, 99),
+    motion=st.floats(0, 1),
 )
 
 
@@ -100,10 +101,10 @@ def test_what_is_usual_is_known_after_some_changes_and_forgets() -> None:
     baseline = Baseline.empty()
     for number in range(KNOWN):
         assert baseline.usual_change(Light.DAY) is None
-        baseline = baseline.learned(Light.DAY, Change(1.0, float(number), 2.0))
-    assert baseline.usual_change(Light.DAY) == Change(1.0, 2.0, 2.0)
+        baseline = baseline.learned(Light.DAY, Change(1.0, float(number), 2.0, 0.0))
+    assert baseline.usual_change(Light.DAY) == Change(1.0, 2.0, 2.0, 0.0)
     assert baseline.usual_change(Light.NIGHT) is None
     for _ in range(REMEMBERED):
-        baseline = baseline.learned(Light.DAY, Change(0.5, 0.1, 1.0))
-    assert baseline.usual_change(Light.DAY) == Change(0.5, 0.1, 1.0)
+        baseline = baseline.learned(Light.DAY, Change(0.5, 0.1, 1.0, 0.1))
+    assert baseline.usual_change(Light.DAY) == Change(0.5, 0.1, 1.0, 0.1)
     assert baseline.accepted == {Light.DAY: KNOWN + REMEMBERED}

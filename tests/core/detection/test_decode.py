@@ -153,3 +153,13 @@ def test_jpeg_of_a_process_that_nobody_has_is_undecodable(monkeypatch: pytest.Mo
     data[data.index(b"\xff\xc0") + 1] = 0xC3
     with pytest.raises(UndecodableError):
         decoded(bytes(data))
+
+
+def test_a_picture_that_fails_does_not_blind_the_decoder_to_the_next(photo: bytes) -> None:
+    data = bytearray(photo)
+    data[data.index(b"\xff\xc0") + 1] = 0xC3
+    with pytest.raises(UndecodableError):
+        decoded(bytes(data))
+    after = decoded(pictures.re_ended(pictures.cut(photo, 0.9)))
+    assert after.watched
+    assert "premature end" in after.warning

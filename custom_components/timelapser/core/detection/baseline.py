@@ -31,12 +31,14 @@ class Change(NamedTuple):
     """How a picture differs from the one before, or how a scene's pictures usually do.
 
     ``share`` of the picture that changed at all (0..1); ``calm``, the standard deviation of the change in the calm
-    parts, without what the light does (grey levels); ``noise`` inside the picture (grey levels).
+    parts, without what the light does (grey levels); ``noise`` inside the picture (grey levels); ``motion``, the
+    share of the picture that changed by more than noise and encoders do (0..1).
     """
 
     share: float
     calm: float
     noise: float
+    motion: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +95,7 @@ class Baseline:
         since = struct.pack("<?d", self.run_since is not None, self.run_since.timestamp() if self.run_since else 0.0)
         modes = b"".join(
             _MODE.pack(self.accepted.get(light, 0), len(values := self.changes.get(light, ())))
-            + np.asarray(values, dtype="<f4").tobytes()
+            + np.asarray(values, dtype="<f8").tobytes()
             for light in Light
         )
         pixels = b"" if self.sample is None else self.sample.tobytes()
@@ -125,9 +127,9 @@ class Baseline:
             if count:
                 accepted[light] = count
             if length:
-                numbers = np.frombuffer(body, dtype="<f4", count=3 * length, offset=position).reshape(length, 3)
+                numbers = np.frombuffer(body, dtype="<f8", count=4 * length, offset=position).reshape(length, 4)
                 changes[light] = tuple(Change(*row) for row in numbers.tolist())
-            position += 12 * length
+            position += 32 * length
         pixels = body[position:]
         sample = None
         if pixels:

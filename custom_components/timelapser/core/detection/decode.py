@@ -117,7 +117,17 @@ class _Turbo:
         return handle.pointer
 
     def decode(self, body: bytes) -> Planes | None:
-        """Return the planes, or None where the picture is not of a kind that has them (CMYK, RGB, 12 bit)."""
+        """Return the planes, or None where the picture is not of a kind that has them (CMYK, RGB, 12 bit).
+
+        A decompressor that failed is thrown away: it may be left in the middle of a header, and then refuses all.
+        """
+        planes = self._decode(body)
+        if planes is None:
+            del self._local.handle
+        return planes
+
+    def _decode(self, body: bytes) -> Planes | None:
+        """Return the planes, or None; see ``decode``."""
         header = [ctypes.c_int() for _ in range(4)]
         references = [ctypes.byref(number) for number in header]
         if self._library.tjDecompressHeader3(self._pointer, body, len(body), *references):

@@ -43,9 +43,9 @@ CAST: Final = (0.50, 0.85)
 """Share of cells with a pink cast: what should be grey or green has it too. Purple skies leave out the ground."""
 TAIL_STEP: Final = 4.0
 """Levels by which the rows above differ: a picture breaks off, a scene does not."""
-SMEAR_ROWS: Final = 0.04
+SMEAR_ROWS: Final = 0.08
 """Share of the height from which a repeated row that is not flat counts."""
-SMEAR_ACTIVITY: Final = 1.5
+SMEAR_ACTIVITY: Final = 1.2
 """Levels between neighbouring columns of such a row; bars and floors have none."""
 FLAT_ROW: Final = 3
 """Levels within a flat row."""
@@ -85,7 +85,7 @@ def find(
     evidence: FetchEvidence | None,
     expected: tuple[int, int] | None,
 ) -> list[Fault]:
-    """Return the faults of a decoded picture, the worst first; severities are 0..1."""
+    """Return the faults of a decoded picture, one of a kind, the worst first; severities are 0..1."""
     found = [
         *_damage(features, planes, gated, evidence),
         *_emptiness(features),
@@ -93,7 +93,9 @@ def find(
         *_repetition(freshness, frozen=frozen),
         *_softness(features, gated, expected),
     ]
-    return sorted((fault for fault in found if fault.severity > 0), key=lambda fault: fault.severity, reverse=True)
+    found.sort(key=lambda fault: fault.severity)
+    worst = {fault.kind: fault for fault in found if fault.severity > 0}
+    return sorted(worst.values(), key=lambda fault: fault.severity, reverse=True)
 
 
 def _per_cent(share: float) -> str:

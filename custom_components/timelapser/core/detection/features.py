@@ -40,6 +40,9 @@ TAIL_PEAK: Final = 4
 """Largest difference, in levels, of rows that repeat."""
 TAIL_LEAST: Final = 0.01
 """Share of the height, and at least 8 rows, that repeated rows take up: half a row of macroblocks of 480p."""
+CONCEALED_ROW: Final = 0.94
+"""Share of the height of the second row that may be repeated: what a decoder makes up of a lost part of an H.264
+picture repeats one row nearly to the bottom, but for a row of macroblocks."""
 TAIL_COLUMNS: Final = 240
 """Columns looked at for repeated rows by the fast measurement."""
 TAIL_CONTEXT: Final = 32
@@ -74,13 +77,13 @@ FEATURES: Final[Mapping[str, str]] = {
     "pink_share": "share of cells of strong magenta, 0..1",
     "cast_share": "share of cells that are lit and whose Cb and Cr are both 8 and more above neutral, 0..1",
     "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
-    "tail_share": "share of the height, from the bottom, in which every row equals the last, 0..1; 0 under 1 %",
-    "tail_level": "mean luma of the last row, 0..255",
-    "tail_range": "highest minus lowest luma of the last row, 0..255",
-    "tail_activity": "mean step between neighbouring columns of the last row, levels",
+    "tail_share": "share of the height, from the bottom, in which one row (the last, or that at 94 %) repeats, 0..1",
+    "tail_level": "mean luma of that row, 0..255",
+    "tail_range": "highest minus lowest luma of that row, 0..255",
+    "tail_activity": "mean step between neighbouring columns of that row, levels",
     "tail_step": "mean difference between the repeated rows and the 32 above them, levels",
-    "tail_colour": "largest distance of Cb and Cr from 128 in the last row, 0..128",
-    "tail_green": "1 where the last row has the green of zero planes, else 0",
+    "tail_colour": "largest distance of Cb and Cr from 128 in that row, 0..128",
+    "tail_green": "1 where that row has the green of zero planes, else 0",
     "end_grey": "share of the width, from the right, in which the last block row is exactly 128; else 0",
     "fine": "mean squared Laplacian, less that of the noise, levels squared",
     "middle": "the same of the picture at half the size, levels squared",
@@ -193,41 +196,55 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     }
 
 
-def _distance(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the absolute difference of every row from one."""
-    rows = np.ascontiguousarray(rows)
-    distance: NDArray[np.uint8] = np.maximum(rows, row) - np.minimum(rows, row)
+def _distance(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the absolute difference of every row from another."""
+    rows, others = np.ascontiguousarray(rows), np.ascontiguousarray(others)
+    distance: NDArray[np.uint8] = np.maximum(rows, others) - np.minimum(rows, others)
     return distance
 
 
-def _repeats(rows: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which rows repeat one."""
-    delta = _distance(rows, row)
+def _repeats(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which rows repeat another, or each its own of as many others."""
+    delta = _distance(rows, others)
     equal: NDArray[np.bool_] = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
     return equal
 
 
 def _tail(planes: Planes, step: int) -> dict[str, float]:
-    """Measure the rows at the bottom that repeat the last one, on every ``step``-th column."""
-    height = planes.luma.shape[0]
-    last = planes.luma[-1, ::step]
+    """Measure the rows at the bottom that a decoder made up, on every ``step``-th column.
+
+    They equal the last row; or, where it conceals, each row near the bottom equals the next but for a slow drift.
+    """
+    luma = planes.luma[:, ::step]
+    height = luma.shape[0]
     least = max(8, int(height * TAIL_LEAST))
-    if not _repeats(planes.luma[-least, ::step][None], last)[0]:
-        return _NO_TAIL
-    equal = _repeats(planes.luma[:, ::step], last)
-    run = height if equal.all() else int(np.argmin(equal[::-1]))
-    top = height - run
-    above = _distance(planes.luma[max(0, top - TAIL_CONTEXT) : top, ::step], last)
+    if _repeats(luma[-least][None], luma[-1])[0]:
+        return _tail_of(planes, luma, height - 1, _repeats(luma, luma[-1]))
+    row = int(height * CONCEALED_ROW)
+    near = luma[row - least : row + 1]
+    if int(np.ptp(luma[row])) > FLAT_RANGE and _repeats(near[:-1], near[1:]).all():
+        drifting = _repeats(luma[:row], luma[1 : row + 1])
+        return _tail_of(planes, luma, row, np.append(drifting, True))
+    return _NO_TAIL
+
+
+def _tail_of(planes: Planes, luma: NDArray[np.uint8], row: int, equal: NDArray[np.bool_]) -> dict[str, float]:
+    """Measure a tail by one of its rows; ``equal`` tells for it and all above which repeat."""
+    height = luma.shape[0]
+    last = luma[row]
+    top = 0 if equal.all() else row + 1 - int(np.argmin(equal[::-1]))
+    above = _distance(luma[max(0, top - TAIL_CONTEXT) : top], luma[top])
     colour, green = 0.0, 0.0
     if planes.blue is not None and planes.red is not None:
-        blue, red = planes.blue[-1].astype(np.float32) - 128, planes.red[-1].astype(np.float32) - 128
+        at = row * planes.blue.shape[0] // height
+        blue, red = planes.blue[at].astype(np.float32) - 128, planes.red[at].astype(np.float32) - 128
         colour = float(max(np.abs(blue).max(), np.abs(red).max()))
         mean = float(last.mean())
         weaker = max(mean + 1.402 * float(red.mean()), mean + 1.772 * float(blue.mean()))
         strong = mean - 0.344 * float(blue.mean()) - 0.714 * float(red.mean()) - weaker
         green = float(weaker < GREEN_FLOOR and strong >= STRONG_COLOUR)
     return {
-        "tail_share": run / height,
+        "tail_share": (height - top) / height,
         "tail_level": float(last.mean()),
         "tail_range": float(last.max()) - float(last.min()),
         "tail_activity": float(np.abs(np.diff(last.astype(np.int16))).mean()),

@@ -28,6 +28,11 @@ MIN_ACTIVE: Final = 4
 """Tiles between those levels that are needed to tell still from frozen."""
 CALM_QUANTILE: Final = 0.1
 """Quantile of the tiles that stands for the scene's noise: wind and people leave a tenth of the picture alone."""
+MOTION_LEVEL: Final = 40
+"""Grey levels by which a point changes only when something moves: a clock's change, carried on by the encoder into the
+picture, stays under 20, and noise under 10."""
+STILL: Final = 0.0002
+"""Share of such points, 2 of all, up to which nothing moves."""
 FIRST_CHANGE: Final = 0.3
 """Share of changed tiles up to which a picture repeats the one before, where the scene is not known yet.
 
@@ -70,12 +75,13 @@ def change_of(baseline: Baseline, sample: NDArray[np.uint8], size: tuple[int, in
         share=float((power > 0).mean()),
         calm=math.sqrt(max(0.0, float(spread[int((count - 1) * CALM_QUANTILE)]))),
         noise=noise,
+        motion=int(np.count_nonzero(np.abs(delta) > MOTION_LEVEL)) / delta.size,
     )
 
 
 def is_same(change: Change | None, usual: Change | None) -> bool:
     """Return whether a picture repeats the one before; ``usual`` is how the scene usually changes, if known."""
-    if change is None:
+    if change is None or change.motion > STILL:
         return False
     if usual is None:
         return change.share <= FIRST_CHANGE
