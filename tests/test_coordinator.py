@@ -70,6 +70,13 @@ async def reload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.async_block_till_done()
 
 
+async def move(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    """Do in another Home Assistant what ``next_slot`` does."""
+    freezer.tick(timedelta(seconds=60))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 def missed(hass: HomeAssistant) -> int:
     """Return the missed slots that the catalogue knows of."""
     return sum(row["missed"] for row in table(hass, "cameras"))
@@ -110,7 +117,7 @@ async def test_degraded_and_recovered(
     rejected, captured = events.named("image_rejected"), events.named("image_captured")
     assert degraded.data["correlation_id"] == rejected[4].data["correlation_id"]
     assert recovered.data["correlation_id"] == captured[5].data["correlation_id"]
-    assert degraded.data["faults"] == ["black"]
+    assert "black" in degraded.data["faults"]
     assert len(events) == 15
     told = [record for record in caplog.records if record.name == "custom_components.timelapser.coordinator"]
     assert [(record.levelno, record.args[1]) for record in told if record.levelno >= logging.INFO] == [
@@ -397,9 +404,9 @@ async def test_overlapping_timelapses_lose_no_slot(
     elapsed = (dt_util.utcnow() - start).total_seconds()
     assert missed(hass) == 0
     assert entry.runtime_data.planner.missed == 0
-    counts = sorted(timelapse.image_count for timelapse in entry.runtime_data.data.timelapses.values())
-    assert counts[0] >= elapsed // 15 - 1
-    assert counts[1] >= elapsed // 10 - 1
+    ten, fifteen = (row["image_count"] for row in table(hass, "runs"))
+    assert ten >= elapsed // 10 - 1
+    assert fifteen >= elapsed // 15 - 1
     slots = [row.slot_at for row in await attempts(entry)]
     assert len(slots) == len(set(slots))
 
@@ -550,6 +557,7 @@ async def test_a_reload_keeps_everything(
     assert camera_entry.runtime_data.data.timelapses == run
 
 
+@pytest.mark.parametrize("expected_lingering_timers", [True])
 async def test_another_process_goes_on(
     hass: HomeAssistant,
     camera: ScriptedCamera,
@@ -583,9 +591,7 @@ async def test_another_process_goes_on(
         await set_up(second, entry)
         assert states_of(second, entry) == before
         assert entry.runtime_data.data.timelapses == timelapses
-        freezer.tick(timedelta(seconds=60))
-        async_fire_time_changed(second)
-        await second.async_block_till_done(wait_background_tasks=True)
+        await move(second, freezer)
         assert state(second, entry, "sensor", "images_captured").state == "2"
         await second.async_stop(force=True)
 
@@ -594,34 +600,34 @@ async def test_another_process_goes_on(
 
 
 async def test_a_slot_that_comes_while_capturing_by_hand(
-    hass: HomeAssistant,
-    camera: ScriptedCamera,
-    camera_entry: MockConfigEntry,
-    events: Events,
-    freezer: FrozenDateTimeFactory,
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, events: Events
 ) -> None:
     """It waits its turn and is filled once."""
+    entry = await guarded(timelapse_data(interval=2))
     gate = asyncio.Event()
 
     async def slow() -> bytes:
         await gate.wait()
         return camera.good()
 
+    await asyncio.sleep(2 - time.time() % 2 + 0.1)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    events.clear()
+    camera.calls = 0
+    before = table(hass, "runs")[0]["image_count"]
     camera.answer = slow
-    by_hand = hass.async_create_task(camera_entry.runtime_data.async_capture_now())
-    await asyncio.sleep(0.05)
-    freezer.tick(timedelta(seconds=60))
-    coordinator = camera_entry.runtime_data
-    coordinator._async_wake(dt_util.utcnow())
-    await asyncio.sleep(0.05)
+    by_hand = hass.async_create_task(entry.runtime_data.async_capture_now())
+    await asyncio.sleep(2)
     assert camera.calls == 1
     gate.set()
     answer = await by_hand
-    await asyncio.sleep(0.3)
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await asyncio.sleep(0.5)
     assert answer["outcome"] == "captured"
-    assert camera.calls == len(events.named("image_captured")) == 2
-    assert state(hass, camera_entry, "sensor", "image_count").state == "2"
+    first, second = events.named("image_captured")
+    assert first.data["correlation_id"] == answer["correlation_id"]
+    assert second.data["slot_at"] > first.data["slot_at"]
+    assert camera.calls == 2
+    assert table(hass, "runs")[0]["image_count"] == before + 2
 
 
 async def test_unloading_in_the_middle_of_a_capture(

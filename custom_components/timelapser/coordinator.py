@@ -93,6 +93,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._running: asyncio.Task[Attempt] | None = None
         self._started_at: datetime | None = None
         self._published_at: datetime | None = None
+        self._changed_at: datetime | None = None
         self._manual_at: datetime | None = None
         self._ticking = False
         self._came_back = False
@@ -191,7 +192,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def _arm(self) -> None:
-        """Set the timer for whatever comes first: a slot, a change of a window, or a probe; not before a tick is over."""
+        """Set the timer for what comes first: a slot, a change of a window, or a probe. A running tick does so itself."""
         if self._ticking:
             return
         if self._timer:
@@ -429,11 +430,15 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def _publish(self, *, force: bool = False) -> None:
-        """Push a new snapshot: at once when it matters, else not before the last one is a minute old."""
+        """Push a changed snapshot: at once when it matters or the last change is a minute old, else once a minute."""
         now = dt_util.utcnow()
         snapshot = self._snapshot(now)
+        if not force and snapshot == self.data:
+            return
+        since_change = now - self._changed_at if self._changed_at else PUBLISH_GAP
+        self._changed_at = now
         due_at = self._published_at + PUBLISH_GAP if self._published_at else now
-        if force or now >= due_at or snapshot.matters(self.data):
+        if force or now >= due_at or since_change >= PUBLISH_GAP or snapshot.matters(self.data):
             if self._publish_timer:
                 self._publish_timer()
                 self._publish_timer = None

@@ -458,3 +458,24 @@ def test_wrong_size_in_the_header_is_not_trusted() -> None:
     found = looked_at(bytes(data))
     assert found.verdict is Verdict.BAD
     assert FaultKind.TRUNCATED in kinds(found)
+
+
+@pytest.mark.parametrize(("level", "sigma"), [(3, 1.5), (8, 2.5), (12, 4.0)])
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080)])
+def test_a_cap_on_the_lens_is_bad_by_day_and_noise_alone_is_not_by_night(
+    level: int, sigma: float, size: tuple[int, int]
+) -> None:
+    """A covered sensor still has its noise; a camera without a lamp sees no more at night."""
+    capped = pictures.jpeg(pictures.noisy(pictures.flat((level, level, level), *size), sigma, 1))
+    for elevation, verdict in ((None, Verdict.BAD), (30.0, Verdict.BAD)):
+        evaluation = Detector().evaluate(capped, when=WHEN, context=SceneContext(sun_elevation=elevation))
+        assert evaluation.verdict is verdict
+    if level <= 12:
+        by_night = Detector().evaluate(capped, when=WHEN, context=SceneContext(sun_elevation=-20.0))
+        assert by_night.verdict is Verdict.SUSPECT
+
+
+@pytest.mark.parametrize("share", [0.2, 0.1])
+def test_a_dark_night_with_a_distant_lamp_is_kept(share: float) -> None:
+    dim = pictures.noisy((pictures.scene("night") * share).astype(np.uint8), 1.5, 2)
+    assert Detector().evaluate(pictures.jpeg(dim), when=WHEN).verdict.kept

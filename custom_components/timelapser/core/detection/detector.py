@@ -123,7 +123,7 @@ class Detector:
                 freshness=subject.freshness,
                 frozen=freshness.is_frozen(baseline, when),
                 evidence=evidence,
-                expected=context.expected_size,
+                context=context,
             )
 
         named = found()

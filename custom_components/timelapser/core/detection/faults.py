@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..models import Fault, FaultKind, FetchEvidence, Freshness
+from ..models import Fault, FaultKind, FetchEvidence, Freshness, SceneContext
 from .decode import Planes
 from .features import BLACK_LEVEL, MID_GREY
 from .gate import Gated
+from .light import CIVIL_DUSK
 
 SOFT: Final = frozenset((FaultKind.BLUR, FaultKind.NOISE, FaultKind.PINK, FaultKind.TOO_SMALL, FaultKind.NO_END_MARKER))
 """Kinds that may also be how a camera always looks: on a single frame they make it suspect at most."""
@@ -18,9 +19,14 @@ CUT: Final = 0.6
 """Least severity of a picture that the decoder says is cut or damaged: rejected at any sensitivity but ``low``, and
 there too once a tenth of it is lost."""
 
-BLACK_SPECKLE: Final = (0.5, 1.5)
-"""Spread of a black picture's pixels in levels: under the first not even a sensor shows, over the second it is a
-dark night."""
+BLACK_STRUCTURE: Final = (0.3, 1.0)
+"""Levels of structure in a dark picture: under the first it shows nothing, over the second there is a scene. Behind a
+cap there are 0.1..0.25 at 720p and over, a yard at dusk darkened to 2 % has 0.3."""
+NOISE_SHAPE: Final = 0.5
+"""Share of the spread that is structure, under which what there is of it is only noise: small pictures have little to
+average it over. Behind a cap 0.03..0.46, in the darkest scenes 0.58 and over."""
+DEAD_SPECKLE: Final = 0.5
+"""Levels of spread under which not even a sensor shows."""
 WHITE_LOWEST: Final = 235
 """Luma that all but 1 % of a white picture reach."""
 WHITE_STRUCTURE: Final = 3.0
@@ -83,15 +89,15 @@ def find(
     freshness: Freshness,
     frozen: bool,
     evidence: FetchEvidence | None,
-    expected: tuple[int, int] | None,
+    context: SceneContext,
 ) -> list[Fault]:
     """Return the faults of a decoded picture, one of a kind, the worst first; severities are 0..1."""
     found = [
         *_damage(features, planes, gated, evidence),
-        *_emptiness(features),
+        *_emptiness(features, context.sun_elevation),
         *_colour(features),
         *_repetition(freshness, frozen=frozen),
-        *_softness(features, gated, expected),
+        *_softness(features, gated, context.expected_size),
     ]
     found.sort(key=lambda fault: fault.severity)
     worst = {fault.kind: fault for fault in found if fault.severity > 0}
@@ -155,12 +161,18 @@ def _stripes(features: Mapping[str, float]) -> Fault:
     return Fault(kind, min(1.0, CUT + share), where, f"{_per_cent(share)} of the height is flat {word}")
 
 
-def _emptiness(features: Mapping[str, float]) -> Iterator[Fault]:
-    """Yield the one fault of a picture that shows nothing."""
-    structure, level = features["structure"], features["luma_mean"]
-    if features["peak"] <= BLACK_LEVEL:
-        doubt = _ramp(features["speckle"], BLACK_SPECKLE)
-        severity = 1.0 if doubt == 0 else SOFT_LIMIT * (1 - doubt)
+def _emptiness(features: Mapping[str, float], sun_elevation: float | None) -> Iterator[Fault]:
+    """Yield the one fault of a picture that shows nothing.
+
+    After civil dusk a working camera without a lamp shows nothing but noise: that is suspect, not bad.
+    """
+    structure, level, spread = features["structure"], features["luma_mean"], features["speckle"]
+    doubt = _ramp(structure, BLACK_STRUCTURE)
+    noise_only = doubt == 0 or (doubt < 1 and DEAD_SPECKLE <= spread and structure < NOISE_SHAPE * spread)
+    if features["peak"] <= BLACK_LEVEL or (level < UNIFORM_LEVEL and noise_only):
+        night = sun_elevation is not None and sun_elevation < CIVIL_DUSK
+        certain = noise_only and (not night or spread < DEAD_SPECKLE)
+        severity = 1.0 if certain else SOFT_LIMIT * (1 - doubt)
         yield Fault(FaultKind.BLACK, severity, words=f"nothing brighter than {features['peak']:.0f} of 255")
         return
     white = features["lowest"] >= WHITE_LOWEST and structure < WHITE_STRUCTURE
@@ -172,6 +184,8 @@ def _emptiness(features: Mapping[str, float]) -> Iterator[Fault]:
     if MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]:
         return
     flat = 1 - _ramp(structure, UNIFORM_STRUCTURE)
+    if level < UNIFORM_LEVEL:
+        flat *= SOFT_LIMIT  # a dark scene with a distant lamp
     slate = _ramp(features["mode_share"], UNIFORM_SHARE) if features["mode_level"] >= UNIFORM_LEVEL else 0.0
     if flat or slate:
         words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
