@@ -4,31 +4,19 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 import importlib
-import importlib.util
 import json
 from pathlib import Path
 import sys
 from typing import TYPE_CHECKING, Any
 
+from scripts.lib.core import load_core
+
 if TYPE_CHECKING:
     from custom_components.timelapser.core.errors import TimelapserError
     from custom_components.timelapser.core.models import Evaluation
 
-CORE = Path(__file__).resolve().parents[2] / "custom_components" / "timelapser" / "core"
 SEQUENCE_STEP = timedelta(seconds=60)
 """Between two pictures of a sequence: longer than a camera may honestly repeat itself for."""
-
-
-def load_core() -> None:
-    """Make ``timelapser_core`` importable; this runs with no folder of the project on the path, so by file."""
-    spec = importlib.util.spec_from_file_location(
-        "timelapser_core", CORE / "__init__.py", submodule_search_locations=[str(CORE)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError("the core is missing")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["timelapser_core"] = module
-    spec.loader.exec_module(module)
 
 
 def describe(name: str, found: Evaluation) -> dict[str, Any]:

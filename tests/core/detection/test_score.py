@@ -9,12 +9,16 @@ import pytest
 
 from tests.core import pictures
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "lib" / "score.py"
+ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: str) -> tuple[int, list[dict[str, object]]]:
     done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), *arguments], check=False, capture_output=True, text=True, env={}
+        [sys.executable, "-P", "-m", "scripts.lib.score", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
     )
     assert done.stderr == ""
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
