@@ -12,7 +12,7 @@ import freezegun
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.camera import Camera
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
@@ -34,6 +34,9 @@ from custom_components.timelapser.const import (
 )
 
 from .core import pictures
+
+collect_ignore = ["e2e"]
+"""These have a Home Assistant of their own; ``scripts/test`` runs them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -233,6 +236,7 @@ class Events(list[Event]):
         super().__init__()
         hass.bus.async_listen("*", self._async_note)
 
+    @callback
     def _async_note(self, event: Event) -> None:
         if event.event_type.startswith(f"{DOMAIN}_"):
             self.append(event)

@@ -119,7 +119,7 @@ async def test_degraded_and_recovered(
     assert recovered.data["correlation_id"] == captured[5].data["correlation_id"]
     assert "black" in degraded.data["faults"]
     assert len(events) == 15
-    told = [record for record in caplog.records if record.name == "custom_components.timelapser.coordinator"]
+    told = [record for record in caplog.records if record.name == "custom_components.timelapser.announcer"]
     assert [(record.levelno, record.args[1]) for record in told if record.levelno >= logging.INFO] == [
         (logging.WARNING, "degraded"),
         (logging.INFO, "recovered"),
@@ -174,7 +174,7 @@ async def test_offline_and_probes(
     assert state(hass, entry, "binary_sensor", "connectivity").state == "on"
     assert len(events.named("camera_online")) == 1
     assert not files(Path(hass.config.config_dir) / "media")
-    told = [record for record in caplog.records if record.name == "custom_components.timelapser.coordinator"]
+    told = [record for record in caplog.records if record.name == "custom_components.timelapser.announcer"]
     assert len([record for record in told if record.levelno >= logging.INFO]) == 2
 
 

@@ -30,17 +30,15 @@ OUTCOME_EVENTS: Mapping[Outcome, str] = {
 }
 
 
-def attempt_events(attempt: Attempt, who: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def attempt_events(attempt: Attempt) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the events of an attempt: its outcome, then the transition that it caused.
 
-    ``who`` names the camera: ``entry_id``, ``camera`` (entity_id of the wrapped camera) and ``name``. Times are
-    ISO 8601, durations milliseconds. A probe, which no slot asked for, has only its transition.
+    Times are ISO 8601, durations milliseconds. A probe, which no slot asked for, has only its transition.
     """
-    common = {**who, "correlation_id": attempt.request.cid}
     if attempt.request.keep:
-        yield OUTCOME_EVENTS[attempt.outcome], {**common, **_outcome(attempt)}
+        yield OUTCOME_EVENTS[attempt.outcome], _outcome(attempt)
     if attempt.transition is not None:
-        yield TRANSITION_EVENTS[attempt.transition], {**common, "health": attempt.health.health, **_reason(attempt)}
+        yield TRANSITION_EVENTS[attempt.transition], {"health": attempt.health.health, **_reason(attempt)}
 
 
 def _outcome(attempt: Attempt) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The coordinator of one camera: its timer, its lock, and the snapshot that entities show."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 import logging
@@ -15,21 +15,21 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
-from .bus import attempt_events, describe
+from .announcer import Announcer
+from .bus import describe
 from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
 from .const import (
     CONF_BATTERY,
     CONF_CAMERA,
     DOMAIN,
-    EVENT_CAMERA_RECOVERED,
     EVENT_RUN_PAUSED,
     EVENT_RUN_RESUMED,
     EVENT_RUN_STARTED,
     SUBENTRY_TIMELAPSE,
 )
 from .core.errors import Code, StorageError, TimelapserError
-from .core.health import PROBE_FIRST, Transition, entity_available, reset_quality
+from .core.health import PROBE_FIRST, entity_available, reset_quality
 from .core.models import FrameRef, Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.schedule import NextSlot
@@ -46,7 +46,6 @@ from .watch import SourceWatch
 _LOGGER = logging.getLogger(__name__)
 
 type TimelapserConfigEntry = ConfigEntry[CameraCoordinator]
-type EventListener = Callable[[str, dict[str, Any]], None]
 
 MANUAL_GAP = timedelta(seconds=1)
 """Least time between two captures by action."""
@@ -85,7 +84,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         )
         self.data = CameraSnapshot()
         self._lock = asyncio.Lock()
-        self._event_listeners: list[EventListener] = []
+        self.announcer = Announcer(hass, entry, self.source)
         self._storage = StorageState.OK
         self._timer: CALLBACK_TYPE | None = None
         self._publish_timer: CALLBACK_TYPE | None = None
@@ -128,7 +127,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         now = dt_util.utcnow()
         self._started_at = now
         for timelapse_id in self.state.new_runs:
-            self._fire_run(EVENT_RUN_STARTED, timelapse_id)
+            self.announcer.run(EVENT_RUN_STARTED, timelapse_id, self.state.runs[timelapse_id].id)
         self.config_entry.async_on_unload(SourceWatch(self.hass, self.source, self._async_source_changed).stop)
         self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
         missed = sum(
@@ -192,7 +191,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def _arm(self) -> None:
-        """Set the timer for what comes first: a slot, a change of a window, or a probe. A running tick does so itself."""
+        """Set the timer for what comes first: a slot, a window that changes, a probe. A running tick does so itself."""
         if self._ticking:
             return
         if self._timer:
@@ -280,7 +279,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
             attempt = await self._async_own(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
-            self._tell(attempt, parent)
+            self.announcer.attempt(attempt, parent)
             if attempt.committed is not None and self.planner.missed:
                 await self.state.async_add_missed(*self.planner.take_missed())
             return attempt
@@ -319,35 +318,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             baseline=self.state.baseline,
             context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
         )
-
-    @callback
-    def _tell(self, attempt: Attempt, parent: Context | None) -> None:
-        """Fire the events of an attempt, log changes of health, and pass on what the event entity shows."""
-        context = Context(id=attempt.request.cid, parent_id=parent.id if parent else None)
-        for event_type, data in attempt_events(attempt, self.who):
-            self.async_fire(event_type, data, context)
-        if attempt.transition is not None:
-            level = logging.WARNING if attempt.transition in (Transition.DEGRADED, Transition.OFFLINE) else logging.INFO
-            _LOGGER.log(level, "%s is %s (%s)", self.name, attempt.transition, attempt.code or attempt.outcome)
-
-    @property
-    def who(self) -> dict[str, Any]:
-        """Return what names the camera in events."""
-        return {"entry_id": self.config_entry.entry_id, "name": self.name, "camera": self.source.entity_id}
-
-    @callback
-    def async_fire(self, event_type: str, data: dict[str, Any], context: Context) -> None:
-        """Fire a bus event and pass it to the event entity."""
-        self.hass.bus.async_fire(event_type, data, context=context)
-        short = event_type.removeprefix(f"{DOMAIN}_").removeprefix("camera_")
-        for listener in list(self._event_listeners):
-            listener(short, data)
-
-    @callback
-    def async_add_event_listener(self, listener: EventListener) -> CALLBACK_TYPE:
-        """Call a listener with each event, without the domain in its name; returns how to stop that."""
-        self._event_listeners.append(listener)
-        return lambda: self._event_listeners.remove(listener)
 
     @callback
     def _async_source_changed(self, came_back: bool) -> None:
@@ -389,10 +359,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             changed = self.state.health.quality.degraded
             await self.state.async_set_health(reset_quality(self.state.health))
         if changed:
-            data = {**self.who, "correlation_id": new_ulid(), "health": self.state.health.health, "by": "reset"}
-            self.async_fire(
-                EVENT_CAMERA_RECOVERED, data, Context(id=data["correlation_id"]) if context is None else context
-            )
+            self.announcer.reset(self.state.health.health, context)
         self._publish(force=True)
         return {"changed": changed, "health": self.state.health.health}
 
@@ -401,18 +368,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self.state.paused(subentry_id) is not recording:
             return
         await self.state.async_set_paused(subentry_id, not recording)
-        self._fire_run(EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED, subentry_id)
+        event_type = EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED
+        self.announcer.run(event_type, subentry_id, self.state.runs[subentry_id].id)
         self.planner.advance(subentry_id, dt_util.utcnow())
         self._publish(force=True)
         self._arm()
-
-    @callback
-    def _fire_run(self, event_type: str, timelapse_id: str) -> None:
-        """Fire an event of a timelapse's run."""
-        cid = new_ulid()
-        run_id = self.state.runs[timelapse_id].id
-        data = {**self.who, "correlation_id": cid, "timelapse_id": timelapse_id, "run_id": run_id}
-        self.hass.bus.async_fire(event_type, data, context=Context(id=cid))
 
     async def async_read_frame(self, frame: FrameRef) -> bytes | None:
         """Return the bytes of a stored frame, or None when it is gone."""

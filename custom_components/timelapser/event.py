@@ -53,7 +53,7 @@ class CameraEvents(TimelapserEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen to the coordinator."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_add_event_listener(self._async_handle_event))
+        self.async_on_remove(self.coordinator.announcer.async_add_listener(self._async_handle_event))
 
     @callback
     def _async_handle_event(self, event_type: str, data: dict[str, Any]) -> None:

@@ -33,6 +33,13 @@ FRESH_BUDGET_S = 15.0
 FRESH_POLL_S = 0.5
 """Seconds between two looks at a stream-backed still; a repeated one costs 1-3 ms."""
 
+BLOCKED_S = 1.0
+"""Seconds for one still after which Home Assistant is taken to be stopping its stream, as it does every minute."""
+
+REOPEN_S = 8.0
+"""Seconds without a call that follow: one that meets the end of a stream makes Home Assistant end the next one too, so
+that none ever gets to a picture. Opening one takes 3 s at 10 frames a second, 5 s at 5."""
+
 SOURCE_TIMEOUT_S = 10
 """Seconds that an integration may take to tell the address of its stream."""
 
@@ -212,6 +219,7 @@ class Fetcher:
         last: Fetched | None = None
         while True:
             captured_at = dt_util.utcnow()
+            asked = self.hass.loop.time()
             try:
                 data = await self._async_image()
             except CameraError as err:
@@ -226,9 +234,11 @@ class Fetcher:
                     return Fetched(
                         data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
                     )
-            if self.hass.loop.time() + FRESH_POLL_S >= deadline or not self.source.available:
+            now = self.hass.loop.time()
+            pause = FRESH_POLL_S if now - asked < BLOCKED_S else REOPEN_S
+            if now + pause >= deadline or not self.source.available:
                 break
-            await asyncio.sleep(FRESH_POLL_S)
+            await asyncio.sleep(pause)
         if last is None or not self.source.available:
             raise CameraError(Code.CAMERA_TIMEOUT, "the stream behind the stills gave no picture")
         return last

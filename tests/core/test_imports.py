@@ -20,6 +20,7 @@ LAYERS = [
     {"engine"},
     {"capture", "planner", "probe", "watch"},
     {"bus", "camera_state"},
+    {"announcer"},
     {"coordinator"},
     {"devices", "entity", "media_root", "flow_schema", "preview", "services", "timelapse_flow", "upkeep"},
 ]

@@ -83,6 +83,7 @@ _LAKE = {"server": "lake", "size": "1280x720", "fps": 10}
 ROLES: dict[str, Role] = {
     "lake_stream": Role(**_LAKE, strategy="stream", interval="10s"),
     "lake_snapshot": Role(**_LAKE, strategy="snapshot", interval="10s"),
+    "busy_snapshot": Role(server="busy_snapshot", strategy="snapshot", options=QUICK_OPTIONS),
     "idle_snapshot": Role(**_LAKE, strategy="snapshot", interval="150s"),
     "idle_auto": Role(**_LAKE, interval="150s"),
     "still": Role(server="still", rtsp=False, size="1280x720", interval="10s"),
@@ -90,8 +91,8 @@ ROLES: dict[str, Role] = {
     "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),
     "shed_c": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
-    "night_rtsp": Role(server="night_rtsp", mode="night", strategy="stream", options=QUICK_OPTIONS),
-    "night_http": Role(server="night_http", mode="night", rtsp=False, options=QUICK_OPTIONS),
+    "night_rtsp": Role(server="night_rtsp", mode="night", strategy="stream"),
+    "night_http": Role(server="night_http", mode="night", rtsp=False),
     "rtsp_picture": _victim(
         "rtsp_picture",
         _mode("black", REJECTED, BELOW_THRESHOLD, "black"),

@@ -1,2 +1,2 @@
-# Home Assistant serves probatio under the name voluptuous; this is what `import voluptuous as vol` means to the type checker.
-from probatio import *
+# Home Assistant serves probatio under the name voluptuous: this is what the type checker is to take it for.
+from probatio import *  # noqa: F403

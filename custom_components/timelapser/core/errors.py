@@ -18,7 +18,6 @@ class Code(StrEnum):
     CAMERA_TIMEOUT = "TL-CAM-004"
     CAMERA_RAISED = "TL-CAM-005"
     CAMERA_STALE = "TL-CAM-006"
-    BREAKER_OPEN = "TL-CAM-007"
     NOT_AN_IMAGE = "TL-IMG-001"
     FORMAT_UNSUPPORTED = "TL-IMG-002"
     TRUNCATED = "TL-IMG-003"
@@ -34,7 +33,6 @@ class Code(StrEnum):
     STORAGE_ODD_FILE = "TL-FS-006"
     STORAGE_MARKER = "TL-FS-007"
     TOO_MANY_FILES = "TL-FS-008"
-    STORAGE_IN_USE = "TL-FS-009"
     CATALOGUE_OPEN = "TL-DB-001"
     CATALOGUE_LOCKED = "TL-DB-002"
     CATALOGUE_CORRUPT = "TL-DB-003"
@@ -42,7 +40,6 @@ class Code(StrEnum):
     CATALOGUE_NEWER = "TL-DB-005"
     CATALOGUE_WRITE = "TL-DB-006"
     NOT_FOUND = "TL-SVC-001"
-    RATE_LIMITED = "TL-SVC-005"
     UNEXPECTED = "TL-INT-001"
 
 
@@ -63,7 +60,6 @@ CODES: Mapping[Code, CodeInfo] = {
     Code.CAMERA_TIMEOUT: CodeInfo(True, "connectivity"),
     Code.CAMERA_RAISED: CodeInfo(True, "connectivity"),
     Code.CAMERA_STALE: CodeInfo(False, "quality"),
-    Code.BREAKER_OPEN: CodeInfo(False, "none"),
     Code.NOT_AN_IMAGE: CodeInfo(True, "quality"),
     Code.FORMAT_UNSUPPORTED: CodeInfo(False, "quality"),
     Code.TRUNCATED: CodeInfo(True, "quality"),
@@ -79,7 +75,6 @@ CODES: Mapping[Code, CodeInfo] = {
     Code.STORAGE_ODD_FILE: CodeInfo(False, "none"),
     Code.STORAGE_MARKER: CodeInfo(False, "none"),
     Code.TOO_MANY_FILES: CodeInfo(True, "none"),
-    Code.STORAGE_IN_USE: CodeInfo(False, "none"),
     Code.CATALOGUE_OPEN: CodeInfo(False, "none"),
     Code.CATALOGUE_LOCKED: CodeInfo(True, "none"),
     Code.CATALOGUE_CORRUPT: CodeInfo(False, "none"),
@@ -87,7 +82,6 @@ CODES: Mapping[Code, CodeInfo] = {
     Code.CATALOGUE_NEWER: CodeInfo(False, "none"),
     Code.CATALOGUE_WRITE: CodeInfo(False, "none"),
     Code.NOT_FOUND: CodeInfo(False, "none"),
-    Code.RATE_LIMITED: CodeInfo(False, "none"),
     Code.UNEXPECTED: CodeInfo(False, "none"),
 }
 

@@ -168,7 +168,7 @@ def _emptiness(features: Mapping[str, float], sun_elevation: float | None) -> It
     """
     structure, level, spread = features["structure"], features["luma_mean"], features["speckle"]
     doubt = _ramp(structure, BLACK_STRUCTURE)
-    noise_only = doubt == 0 or (doubt < 1 and DEAD_SPECKLE <= spread and structure < NOISE_SHAPE * spread)
+    noise_only = doubt == 0 or (doubt < 1 and spread >= DEAD_SPECKLE and structure < NOISE_SHAPE * spread)
     if features["peak"] <= BLACK_LEVEL or (level < UNIFORM_LEVEL and noise_only):
         night = sun_elevation is not None and sun_elevation < CIVIL_DUSK
         certain = noise_only and (not night or spread < DEAD_SPECKLE)

@@ -1,0 +1,66 @@
+"""Tells of one camera: on the bus, to its event entity, and in the log when its health changes."""
+
+from collections.abc import Callable
+import logging
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+
+from .bus import attempt_events
+from .capture import Attempt
+from .const import DOMAIN, EVENT_CAMERA_RECOVERED
+from .core.health import Transition
+from .core.models import Health
+from .core.ulid import new_ulid
+from .fetch import SourceCamera
+
+_LOGGER = logging.getLogger(__name__)
+
+type EventListener = Callable[[str, dict[str, Any]], None]
+
+
+class Announcer:
+    """Fires the events of a camera; each has the camera's names and a correlation id, which is its context's id."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, source: SourceCamera) -> None:
+        """Speak for the camera of an entry."""
+        self._hass = hass
+        self._entry = entry
+        self._source = source
+        self._listeners: list[EventListener] = []
+
+    @callback
+    def async_add_listener(self, listener: EventListener) -> CALLBACK_TYPE:
+        """Call a listener with each event, its name without domain and camera; returns how to stop that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def attempt(self, attempt: Attempt, parent: Context | None) -> None:
+        """Tell what an attempt came to; the log is told once for each change of health."""
+        for event_type, data in attempt_events(attempt):
+            self._fire(event_type, data, attempt.request.cid, parent)
+        if attempt.transition is not None:
+            level = logging.WARNING if attempt.transition in (Transition.DEGRADED, Transition.OFFLINE) else logging.INFO
+            _LOGGER.log(level, "%s is %s (%s)", self._entry.title, attempt.transition, attempt.code or attempt.outcome)
+
+    @callback
+    def reset(self, health: Health, parent: Context | None) -> None:
+        """Tell that the user ended degraded mode."""
+        self._fire(EVENT_CAMERA_RECOVERED, {"health": health, "by": "reset"}, new_ulid(), parent)
+
+    @callback
+    def run(self, event_type: str, timelapse_id: str, run_id: str) -> None:
+        """Tell that a run was started, paused or resumed."""
+        self._fire(event_type, {"timelapse_id": timelapse_id, "run_id": run_id}, new_ulid(), None)
+
+    @callback
+    def _fire(self, event_type: str, data: dict[str, Any], cid: str, parent: Context | None) -> None:
+        entry = self._entry
+        who = {"entry_id": entry.entry_id, "name": entry.title, "camera": self._source.entity_id}
+        data = {**who, "correlation_id": cid, **data}
+        self._hass.bus.async_fire(event_type, data, context=Context(id=cid, parent_id=parent.id if parent else None))
+        short = event_type.removeprefix(f"{DOMAIN}_").removeprefix("camera_")
+        for listener in list(self._listeners):
+            listener(short, data)
