@@ -118,7 +118,7 @@ async def test_every_outcome(
     assert (evidence is not None) is (outcome is Outcome.FAILED and quality == "b")
 
 
-@pytest.mark.parametrize("answer", [BLACK, CUT, None, HTML, gif()])
+@pytest.mark.parametrize("answer", [BLACK, CUT, None, HTML, gif()], ids=["black", "cut", "none", "html", "gif"])
 async def test_the_next_slot_runs(
     hass: HomeAssistant,
     camera: ScriptedCamera,

@@ -205,6 +205,27 @@ async def test_an_outage_of_a_day_is_cheap(
     assert not files(media_root)
 
 
+async def test_a_battery_is_spared(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """An unreachable camera on a battery is tried at its slots alone."""
+    entry = make_entry(hass, timelapse_data(interval=HOUR), retries=0)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "battery": True})
+    await set_up(hass, entry)
+    camera.answer = None
+    for _ in range(5):
+        await next_slot(HOUR)
+    assert state(hass, entry, "sensor", "health").state == "offline"
+    for _ in range(11):
+        await next_slot(300)
+    assert camera.calls == 5
+    camera.answer = camera.good
+    await next_slot(300)
+    assert state(hass, entry, "sensor", "health").state == "online"
+    assert state(hass, entry, "sensor", "image_count").state == "1"
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
 def set_available(camera: ScriptedCamera, available: bool) -> None:
     """Let the camera's integration lose or find it."""
     camera._attr_available = available

@@ -1,6 +1,5 @@
 """The look at a camera before it is guarded."""
 
-import asyncio
 import threading
 from typing import Any
 
@@ -16,7 +15,9 @@ from tests.conftest import ScriptedCamera, good_picture
 from tests.ledger import BLACK
 
 
-@pytest.mark.parametrize(("answer", "verdict"), [(good_picture(1), Verdict.GOOD), (BLACK, Verdict.BAD)])
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [(good_picture(1), Verdict.GOOD), (BLACK, Verdict.BAD)], ids=["good", "bad"]
+)
 async def test_a_picture_is_scored(
     hass: HomeAssistant, camera: ScriptedCamera, answer: bytes, verdict: Verdict
 ) -> None:
@@ -71,8 +72,4 @@ async def test_a_battery_of_the_same_device(hass: HomeAssistant, camera: Scripte
 
 async def test_it_leaves_no_thread(hass: HomeAssistant, camera: ScriptedCamera) -> None:
     await async_probe_camera(hass, "camera.garden")
-    for _ in range(100):
-        if not [thread for thread in threading.enumerate() if "timelapser" in thread.name]:
-            break
-        await asyncio.sleep(0.01)
     assert not [thread for thread in threading.enumerate() if "timelapser" in thread.name]

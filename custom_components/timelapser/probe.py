@@ -31,8 +31,9 @@ async def async_probe_camera(hass: HomeAssistant, entity_id: str) -> Probe:
     source = SourceCamera(hass, entity_id)
     battery = _runs_on_battery(hass, entity_id)
     pool = ThreadPoolExecutor(1, f"{DOMAIN}-probe")
+    fetcher = Fetcher(hass, source, FetchStrategy.AUTO, pool)
     try:
-        fetched = await Fetcher(hass, source, FetchStrategy.AUTO, pool).async_fetch()
+        fetched = await fetcher.async_fetch()
         evaluation = await hass.loop.run_in_executor(
             pool,
             lambda: Detector().evaluate(fetched.data, when=fetched.captured_at, evidence=fetched.evidence),
@@ -40,7 +41,8 @@ async def async_probe_camera(hass: HomeAssistant, entity_id: str) -> Probe:
     except TimelapserError as err:
         return Probe(None, None, err.code, battery, FetchStrategy.AUTO, err.text)
     finally:
-        pool.shutdown(wait=False)
+        fetcher.cancel()
+        await hass.async_add_executor_job(pool.shutdown)
     return Probe(evaluation, fetched.data, None, battery, fetched.evidence.strategy, "")
 
 
