@@ -213,7 +213,8 @@ async def test_a_battery_is_spared(
     hass.config_entries.async_update_entry(entry, data={**entry.data, "battery": True})
     await set_up(hass, entry)
     camera.answer = None
-    for _ in range(5):
+    await next_slot(HOUR + 1 - dt_util.utcnow().timestamp() % HOUR)
+    for _ in range(4):
         await next_slot(HOUR)
     assert state(hass, entry, "sensor", "health").state == "offline"
     for _ in range(11):
@@ -759,6 +760,9 @@ async def test_no_room(
     await next_slot()
     await next_slot()
     assert state(hass, camera_entry, "sensor", "state").state == "storage_full"
+    with pytest.raises(HomeAssistantError) as raised:
+        await camera_entry.runtime_data.async_capture_now()
+    assert raised.value.translation_key == "code_tl_fs_001"
     assert len(files(media_root)) == len(events.named("image_captured")) == 1
     if cause == "floor":
         monkeypatch.undo()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import gc
 from pathlib import Path
 import threading
+from unittest.mock import patch
 
 from homeassistant import block_async_io
 from homeassistant.config_entries import ConfigEntryState
@@ -166,3 +167,14 @@ async def test_nothing_blocks_the_loop(
             setattr(call.object, call.function, call.original_func)
         block_async_io._BLOCKED_CALLS.calls.clear()
     assert "blocking call" not in caplog.text
+
+
+async def test_a_platform_that_breaks_leaves_no_engine_behind(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry
+) -> None:
+    entry = make_entry(hass)
+    broken = RuntimeError("a platform broke")
+    with patch.object(hass.config_entries, "async_forward_entry_setups", side_effect=broken):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("timelapser")]

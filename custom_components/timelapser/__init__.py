@@ -39,14 +39,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: TimelapserConfigEntry) -
     coordinator = CameraCoordinator(hass, entry, engine)
     try:
         await coordinator.async_start()
+        entry.runtime_data = coordinator
+        async_register_devices(hass, entry)
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     except BaseException as err:
+        await coordinator.async_stop()
         await async_release_engine(hass)
         if isinstance(err, TimelapserError):
             raise setup_error(err) from err
         raise
-    entry.runtime_data = coordinator
-    async_register_devices(hass, entry)
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_schedule_upkeep(coordinator)
     return True
 

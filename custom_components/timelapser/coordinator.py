@@ -83,6 +83,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             engine, entry, entry.data[CONF_CAMERA], {item.subentry_id: item.title for item in timelapses}
         )
         self.data = CameraSnapshot()
+        self._fetcher: Fetcher | None = None
         self._lock = asyncio.Lock()
         self.announcer = Announcer(hass, entry, self.source)
         self._storage = StorageState.OK
@@ -156,7 +157,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             if unsub:
                 unsub()
         self._timer = self._publish_timer = None
-        self._fetcher.cancel()
+        if self._fetcher is not None:
+            self._fetcher.cancel()
         running = [task for task in (self._task, self._running) if task is not None and not task.done()]
         for task in running:
             task.cancel()
@@ -336,6 +338,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self._manual_at is not None and now - self._manual_at < MANUAL_GAP:
             raise rate_limited()
         self._manual_at = now
+        if await self.engine.async_run(self.engine.storage_state) is StorageState.FULL:
+            raise attempt_error(Code.STORAGE_FULL, new_ulid())
         recording = [timelapse_id for timelapse_id in self.planner.schedules if not self.state.paused(timelapse_id)]
         attempt = await self._async_attempt(now, recording, MIN_BUDGET_S, parent=context)
         self._publish(force=True)

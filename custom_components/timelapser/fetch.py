@@ -34,7 +34,7 @@ FRESH_POLL_S = 0.5
 """Seconds between two looks at a stream-backed still; a repeated one costs 1-3 ms."""
 
 BLOCKED_S = 1.0
-"""Seconds for one still after which Home Assistant is taken to be stopping its stream, as it does every minute."""
+"""Seconds for one still of a stream after which Home Assistant is taken to be stopping the stream meanwhile."""
 
 REOPEN_S = 8.0
 """Seconds without a call that follow: one that meets the end of a stream makes Home Assistant end the next one too, so
@@ -121,6 +121,7 @@ class Fetcher:
         self._refusals = REFUSALS_REMEMBERED if refused else 0
         self._reading: asyncio.Future[KeyFrame] | None = None
         self._cancel = threading.Event()
+        self._quiet_until = 0.0
 
     @property
     def refused(self) -> bool:
@@ -205,21 +206,25 @@ class Fetcher:
             return Fetched(
                 data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
             )
-        return await self._async_changed_snapshot(budget_s, expected_size)
+        return await self._async_changed_snapshot(camera, budget_s, expected_size)
 
-    async def _async_changed_snapshot(self, budget_s: float, expected_size: tuple[int, int] | None) -> Fetched:
+    async def _async_changed_snapshot(
+        self, camera: Camera, budget_s: float, expected_size: tuple[int, int] | None
+    ) -> Fetched:
         """Fetch until the bytes change within this attempt: the first still may be minutes old.
 
         A picture whose size differs from the first of the attempt or from the expected one was scaled for somebody
         else and is fetched again; when the budget ends, the last picture is returned as ``unproven``.
         """
         deadline = self.hass.loop.time() + min(budget_s, FRESH_BUDGET_S)
+        await asyncio.sleep(self._quiet_until - self.hass.loop.time())
         first: bytes | None = None
         first_size: tuple[int, int] | None = None
         last: Fetched | None = None
         while True:
             captured_at = dt_util.utcnow()
             asked = self.hass.loop.time()
+            _keep_awake(camera)
             try:
                 data = await self._async_image()
             except CameraError as err:
@@ -235,7 +240,9 @@ class Fetcher:
                         data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
                     )
             now = self.hass.loop.time()
-            pause = FRESH_POLL_S if now - asked < BLOCKED_S else REOPEN_S
+            if now - asked >= BLOCKED_S:
+                self._quiet_until = now + REOPEN_S
+            pause = max(FRESH_POLL_S, self._quiet_until - now)
             if now + pause >= deadline or not self.source.available:
                 break
             await asyncio.sleep(pause)
@@ -287,6 +294,13 @@ def _retrieve(future: asyncio.Future[KeyFrame]) -> None:
     """Consume the result of a read that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
+
+
+def _keep_awake(camera: Camera) -> None:
+    """Let Home Assistant's stream live on for 30 s, as a viewer does: stills alone do not count as use of it."""
+    if camera.stream is not None:
+        for output in camera.stream.outputs().values():
+            output.idle_timer.awake()
 
 
 def _size(data: bytes) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ INTERVAL_S = 150
 SLOTS, SLOTS_LONG = 2, 5
 MAX_AGE_S = 5
 BUSY_S = 180
-"""Home Assistant stops a stream a minute after it has opened it, whoever asks for stills: twice or more in this time."""
+"""Home Assistant stops a stream a minute after it has opened it, unless somebody watches: twice in this time."""
 
 
 @pytest.mark.timeout(1200)
