@@ -38,11 +38,23 @@ class StreamBehind:
     def __init__(self, answer: Callable[[], Any]) -> None:
         self.answer = answer
         self.calls = 0
+        self.wakes = 0
+        self.idle_timer = self
+
+    def outputs(self) -> dict[str, StreamBehind]:
+        """Return its only output, which has an idle timer."""
+        return {"hls": self}
+
+    def awake(self) -> None:
+        """Count on."""
+        self.wakes += 1
 
     async def async_get_image(self, **kwargs: Any) -> bytes | None:
         """Return the next still."""
         self.calls += 1
         answer = self.answer()
+        if asyncio.iscoroutine(answer):
+            answer = await answer
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -232,6 +244,39 @@ async def test_the_first_still_of_a_stream_is_old(
     assert stills.calls == 4
     (path,) = files(media_root)
     assert path.read_bytes().endswith(new[pictures.scan_start(new) :])
+
+
+async def test_a_stream_is_kept_awake_by_its_stills(
+    camera: ScriptedCamera, stills: StreamBehind, guarded: SetUp
+) -> None:
+    """Home Assistant would stop it after a minute, and a call that meets the stop ends the next stream as well."""
+    stills.answer = in_turn(*[good_picture(11)] * 3, good_picture(12))
+    await capture(await guarded())
+    assert (stills.wakes, stills.calls) == (4, 4)
+
+
+async def test_a_still_that_was_held_up_is_followed_by_silence(
+    camera: ScriptedCamera, stills: StreamBehind, guarded: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It met the end of a stream: the next one is left alone until it is open, also by the next attempt."""
+    monkeypatch.setattr(fetch, "BLOCKED_S", 0.05)
+    monkeypatch.setattr(fetch, "REOPEN_S", 0.4)
+    monkeypatch.setattr("custom_components.timelapser.coordinator.MANUAL_GAP", timedelta())
+    shorten(monkeypatch, 0.2)
+    called: list[float] = []
+
+    async def held_up() -> bytes:
+        called.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.1 if len(called) == 1 else 0)
+        return good_picture(10 + len(called))
+
+    stills.answer = held_up
+    entry = await guarded(retries=0)
+    assert (await capture(entry))["freshness"] == "unproven"
+    assert len(called) == 1
+    shorten(monkeypatch, 5)
+    assert (await capture(entry))["freshness"] == "proven"
+    assert called[1] - called[0] >= 0.5
 
 
 async def test_a_picture_scaled_for_somebody_else_is_fetched_again(

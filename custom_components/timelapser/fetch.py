@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 import logging
@@ -297,10 +298,14 @@ def _retrieve(future: asyncio.Future[KeyFrame]) -> None:
 
 
 def _keep_awake(camera: Camera) -> None:
-    """Let Home Assistant's stream live on for 30 s, as a viewer does: stills alone do not count as use of it."""
+    """Let Home Assistant's stream live on for 30 s, as a viewer does: stills alone do not count as use of it.
+
+    Only the stream component's own classes offer this; without it a stream ends now and then, and is opened again.
+    """
     if camera.stream is not None:
-        for output in camera.stream.outputs().values():
-            output.idle_timer.awake()
+        with suppress(AttributeError):
+            for output in camera.stream.outputs().values():
+                output.idle_timer.awake()
 
 
 def _size(data: bytes) -> tuple[int, int] | None:
