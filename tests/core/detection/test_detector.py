@@ -479,3 +479,14 @@ def test_a_cap_on_the_lens_is_bad_by_day_and_noise_alone_is_not_by_night(
 def test_a_dark_night_with_a_distant_lamp_is_kept(share: float) -> None:
     dim = pictures.noisy((pictures.scene("night") * share).astype(np.uint8), 1.5, 2)
     assert Detector().evaluate(pictures.jpeg(dim), when=WHEN).verdict.kept
+
+
+@pytest.mark.parametrize("size", [(480, 270), (1280, 720)])
+def test_one_lost_row_of_macroblocks_at_the_end_is_found(size: tuple[int, int]) -> None:
+    """A stream that breaks off in a key frame leaves its last row as a copy of the one above."""
+    rgb = pictures.noisy(pictures.scene("day", *size), 1.5, 1)
+    lines = size[1] * 16 // 270
+    rgb[-lines:] = rgb[-lines - 1]
+    evaluation = Detector().evaluate(pictures.jpeg(rgb, 92), when=WHEN)
+    assert evaluation.faults[0].kind is FaultKind.TRUNCATED
+    assert not evaluation.verdict.kept

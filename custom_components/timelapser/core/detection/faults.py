@@ -51,6 +51,11 @@ TAIL_STEP: Final = 4.0
 """Levels by which the rows above differ: a picture breaks off, a scene does not."""
 SMEAR_ROWS: Final = 0.08
 """Share of the height from which a repeated row that is not flat counts."""
+SMEAR_STRIP: Final = 0.03
+"""The same for a row as lively as STRIP_ACTIVITY under a break of STRIP_STEP: one lost row of macroblocks, 16 of 480
+lines. Nothing in nature repeats a lively row exactly."""
+STRIP_ACTIVITY: Final = 4.0
+STRIP_STEP: Final = 10.0
 SMEAR_ACTIVITY: Final = 1.2
 """Levels between neighbouring columns of such a row; bars and floors have none."""
 FLAT_ROW: Final = 3
@@ -148,9 +153,15 @@ def _tail(features: Mapping[str, float]) -> Fault | None:
         neutral = features["tail_colour"] <= NEUTRAL_TAIL
         if neutral and MID_GREY[0] <= features["tail_level"] <= MID_GREY[1]:
             return Fault(FaultKind.TRUNCATED, severity, where, f"flat grey {where}")
-    elif share >= SMEAR_ROWS and features["tail_activity"] >= SMEAR_ACTIVITY:
+    elif features["tail_activity"] >= SMEAR_ACTIVITY and share >= _least_smear(features):
         return Fault(FaultKind.TRUNCATED, severity, where, f"one row repeated {where}")
     return None
+
+
+def _least_smear(features: Mapping[str, float]) -> float:
+    """Return the share of the height from which a repeated row is damage."""
+    sure = features["tail_activity"] >= STRIP_ACTIVITY and features["tail_step"] >= STRIP_STEP
+    return SMEAR_STRIP if sure else SMEAR_ROWS
 
 
 def _stripes(features: Mapping[str, float]) -> Fault:
