@@ -20,9 +20,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.timelapser import media_root as media_root_module
 from custom_components.timelapser.config_flow import TimelapserConfigFlow
 from custom_components.timelapser.const import DEFAULT_KEEP_DAYS, DOMAIN, SUBENTRY_TIMELAPSE, SYSTEM_UNIQUE_ID
+from custom_components.timelapser.core.detection import Evaluation
 from custom_components.timelapser.core.detection.baseline import Baseline
 from custom_components.timelapser.core.errors import Code
-from custom_components.timelapser.core.models import Evaluation, Fault, FaultKind, FetchStrategy, Freshness, Verdict
+from custom_components.timelapser.core.models import Fault, FaultKind, FetchStrategy, Freshness, Verdict
 from custom_components.timelapser.probe import Probe
 
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / DOMAIN

@@ -14,12 +14,11 @@ from homeassistant.util import dt as dt_util
 
 from .core.catalogue import queries
 from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
-from .core.detection import Baseline, Detector
+from .core.detection import Baseline, Detector, Evaluation
 from .core.errors import CODES, Code, ImageError, StorageError, TimelapserError
 from .core.health import HealthState, Transition, evidence_of, observe
 from .core.layout import EXTENSIONS, FramePath
 from .core.models import (
-    Evaluation,
     FaultKind,
     FetchStrategy,
     FrameKind,

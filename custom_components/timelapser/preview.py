@@ -4,7 +4,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
-from .core.models import Evaluation
+from .core.detection import Evaluation
 from .exceptions import translation_key
 from .probe import Probe
 

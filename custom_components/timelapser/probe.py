@@ -8,9 +8,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
-from .core.detection import Detector
+from .core.detection import Detector, Evaluation
 from .core.errors import Code, TimelapserError
-from .core.models import Evaluation, FetchStrategy
+from .core.models import FetchStrategy
 from .fetch import Fetcher, SourceCamera
 
 

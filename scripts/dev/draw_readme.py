@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from custom_components.timelapser.core.detection import Baseline, Detector
-from custom_components.timelapser.core.models import Evaluation, Verdict
+from custom_components.timelapser.core.detection import Baseline, Detector, Evaluation
+from custom_components.timelapser.core.models import Verdict
 from scripts.dev.clock import Frame, draw_text
 from scripts.dev.scene import Scene
 

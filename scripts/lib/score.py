@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.lib.core import load_core
 
 if TYPE_CHECKING:
+    from custom_components.timelapser.core.detection import Evaluation
     from custom_components.timelapser.core.errors import TimelapserError
-    from custom_components.timelapser.core.models import Evaluation
 
 SEQUENCE_STEP = timedelta(seconds=60)
 """Between two pictures of a sequence: longer than a camera may honestly repeat itself for."""

@@ -1,13 +1,8 @@
 """The vocabulary of Timelapser: what every other module speaks of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .detection.baseline import Baseline
 
 
 class Verdict(StrEnum):
@@ -216,28 +211,6 @@ class SceneContext:
 
     sun_elevation: float | None = None
     expected_size: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evaluation:
-    """The result of looking at one picture.
-
-    ``score`` is 0..100 (100 is perfect) or None when the picture could not be scored. ``features`` are the
-    measurements by name; ``timings`` are milliseconds by stage. ``baseline`` is the updated memory of the camera:
-    the caller keeps it only when it commits the attempt. ``sha256`` is that of the bytes as given.
-    """
-
-    score: float | None
-    verdict: Verdict
-    faults: tuple[Fault, ...]
-    features: Mapping[str, float]
-    light: Light | None
-    freshness: Freshness
-    size: tuple[int, int] | None
-    content_type: str
-    sha256: bytes
-    timings: Mapping[str, float]
-    baseline: Baseline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,13 +6,12 @@ import struct
 
 import numpy as np
 import pytest
-from timelapser_core.detection import Detector, decode as decode_module, gate
+from timelapser_core.detection import Detector, Evaluation, decode as decode_module, gate
 from timelapser_core.detection.decode import decode
 from timelapser_core.detection.features import FEATURES, measure
 from timelapser_core.detection.lost import LOST_FEATURES
 from timelapser_core.errors import Code, ImageError
 from timelapser_core.models import (
-    Evaluation,
     FaultKind,
     FetchEvidence,
     FetchStrategy,

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from timelapser_core.detection import Baseline, Detector
+from timelapser_core.detection import Baseline, Detector, Evaluation
 from timelapser_core.detection.baseline import Change
 from timelapser_core.models import (
-    Evaluation,
     FaultKind,
     FetchEvidence,
     FetchStrategy,

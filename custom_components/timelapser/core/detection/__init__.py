@@ -2,6 +2,7 @@
 
 from .baseline import Baseline
 from .detector import Detector
+from .evaluation import Evaluation
 from .gate import Gated, gate
 
-__all__ = ["Baseline", "Detector", "Gated", "gate"]
+__all__ = ["Baseline", "Detector", "Evaluation", "Gated", "gate"]

@@ -6,7 +6,6 @@ import hashlib
 from time import perf_counter
 
 from ..models import (
-    Evaluation,
     Fault,
     FaultKind,
     FetchEvidence,
@@ -18,6 +17,7 @@ from ..models import (
 from . import faults, freshness, verdict
 from .baseline import Baseline
 from .decode import UndecodableError, decode
+from .evaluation import Evaluation
 from .features import measure
 from .gate import Gated, gate
 from .light import light_of
