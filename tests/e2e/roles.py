@@ -87,6 +87,8 @@ ROLES: dict[str, Role] = {
     "idle_snapshot": Role(**_LAKE, strategy="snapshot", interval="150s"),
     "idle_auto": Role(**_LAKE, interval="150s"),
     "still": Role(server="still", rtsp=False, size="1280x720", interval="10s"),
+    # Its slots are far apart: a still taken by hand within half a second of one repeats its bytes, and is unproven.
+    "pressed": Role(server="still", rtsp=False, size="1280x720", interval="1h"),
     "spare": Role(server="spare", rtsp=False, options=QUICK_OPTIONS),
     "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),

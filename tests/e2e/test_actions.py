@@ -25,8 +25,8 @@ async def _act_when_allowed(post: Post, action: str) -> Json:
     return await _act(post, action)
 
 
-@pytest.mark.cameras("still", "lake_stream")
-@pytest.mark.parametrize("name", ["still", "lake_stream"])
+@pytest.mark.cameras("pressed", "lake_stream")
+@pytest.mark.parametrize("name", ["pressed", "lake_stream"])
 async def test_capture_now_keeps_a_picture(house: House, name: str) -> None:
     post = await house.post(name)
     answer = await _act_when_allowed(post, "capture_now")
@@ -41,19 +41,20 @@ async def test_capture_now_keeps_a_picture(house: House, name: str) -> None:
     assert post.attempt(answer["correlation_id"])["outcome"] == "captured"
 
 
-@pytest.mark.cameras("still")
+@pytest.mark.cameras("pressed")
 async def test_capture_now_is_limited_to_one_a_second(house: House) -> None:
-    post = await house.post("still")
+    post = await house.post("pressed")
     await asyncio.sleep(1.1)
     first, second = await asyncio.gather(_act(post, "capture_now"), _act(post, "capture_now"), return_exceptions=True)
     refused = [answer for answer in (first, second) if isinstance(answer, HassError)]
     assert len(refused) == 1, (first, second)
 
 
-@pytest.mark.cameras("still", "lake_stream")
-@pytest.mark.parametrize("name", ["still", "lake_stream"])
+@pytest.mark.cameras("pressed", "lake_stream")
+@pytest.mark.parametrize("name", ["pressed", "lake_stream"])
 async def test_evaluate_camera_keeps_nothing(house: House, name: str) -> None:
     post = await house.post(name)
+    await _act_when_allowed(post, "capture_now")
     answer = await _act(post, "evaluate_camera")
     assert answer["verdict"] == "good"
     assert answer["score"] > 75
