@@ -126,25 +126,3 @@ async def test_a_storage_that_is_away_is_left_alone(
     await next_slot(DAY)
     assert not table(hass, "frames")
     assert not files(media_root)
-
-
-@pytest.mark.parametrize(("keep_days", "left"), [(2, 0), (0, 1)])
-async def test_a_frame_of_no_timelapse_goes_with_the_longest_limit(
-    hass: HomeAssistant,
-    camera: ScriptedCamera,
-    system_entry: MockConfigEntry,
-    media_root: Path,
-    next_slot: NextSlot,
-    keep_days: int,
-    left: int,
-) -> None:
-    """A picture taken by hand while all is paused belongs to no run, and must not stay for ever."""
-    entry = await set_up(hass, make_entry(hass, timelapse_data("Garden", 60, keep_days=keep_days)))
-    await pause(entry)
-    await entry.runtime_data.async_capture_now()
-    assert len(files(media_root, "frames")) == 1
-    assert table(hass, "run_frames") == []
-    await next_slot(3 * DAY)
-    assert len(files(media_root, "frames")) == left
-    assert consistent(hass, media_root)
-    assert await hass.config_entries.async_unload(entry.entry_id)

@@ -56,11 +56,11 @@ async def async_make_round(coordinator: CameraCoordinator) -> None:
     if limits and (longest := max(keep or timedelta.max for keep in limits.values())) < timedelta.max:
         jobs.append(partial(of_camera, kind=FrameKind.FRAME, before=now - longest, loose=True))
     try:
-        for job in jobs:
-            await engine.async_run(job)
+        purged = [await engine.async_run(job) for job in jobs]
         while await engine.async_write(lambda conn: queries.prune_attempts(conn, now - ATTEMPT_AGE, ATTEMPT_ROWS)):
             pass
     except TimelapserError as err:
         _LOGGER.warning("%s: old stills could not be removed: %s", coordinator.name, err)
         return
-    await coordinator.async_recount()
+    if any(round_.count for round_ in purged):
+        await coordinator.async_recount()

@@ -89,13 +89,16 @@ class Outcome(StrEnum):
 class Phase(StrEnum):
     """The part of an attempt or of the life cycle in which something happened."""
 
+    SCHEDULE = "schedule"
     FETCH = "fetch"
     VALIDATE = "validate"
     SCORE = "score"
     STORE = "store"
     COMMIT = "commit"
+    NOTIFY = "notify"
     RETAIN = "retain"
     STARTUP = "startup"
+    SHUTDOWN = "shutdown"
 
 
 class Health(StrEnum):
