@@ -223,7 +223,7 @@ async def test_two_cameras_answer(hass: HomeAssistant, camera_entry: MockConfigE
 async def test_a_bug_is_not_hidden(
     hass: HomeAssistant, camera_entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(context: Context) -> dict[str, Any]:
+    async def broken() -> dict[str, Any]:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(camera_entry.runtime_data, "async_evaluate", broken)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from typing import Any
 
@@ -38,6 +39,7 @@ from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
+from .publisher import Publisher
 from .settings import policy_from, schedule_from, strategy_from
 from .snapshot import CameraSnapshot
 from .sun import sun_elevation
@@ -49,8 +51,6 @@ type TimelapserConfigEntry = ConfigEntry[CameraCoordinator]
 
 MANUAL_GAP = timedelta(seconds=1)
 """Least time between two captures by action."""
-PUBLISH_GAP = timedelta(seconds=60)
-"""Slow entities change at most this often, so that a short interval does not flood the recorder."""
 START_GRACE = timedelta(seconds=120)
 """Time after the start in which a camera that is not loaded yet is no failure."""
 STOP_WAIT_S = 5.0
@@ -87,13 +87,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._lock = asyncio.Lock()
         self.announcer = Announcer(hass, entry, self.source)
         self._storage = StorageState.OK
+        self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
         self._timer: CALLBACK_TYPE | None = None
-        self._publish_timer: CALLBACK_TYPE | None = None
         self._task: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Attempt] | None = None
         self._started_at: datetime | None = None
-        self._published_at: datetime | None = None
-        self._changed_at: datetime | None = None
         self._manual_at: datetime | None = None
         self._ticking = False
         self._came_back = False
@@ -153,10 +151,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def async_stop(self) -> None:
         """Stop the timer and end a running attempt; nothing of it remains half done."""
         self._stopped = True
-        for unsub in (self._timer, self._publish_timer):
-            if unsub:
-                unsub()
-        self._timer = self._publish_timer = None
+        if self._timer:
+            self._timer()
+            self._timer = None
+        self._publisher.stop()
         if self._fetcher is not None:
             self._fetcher.cancel()
         running = [task for task in (self._task, self._running) if task is not None and not task.done()]
@@ -348,7 +346,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
         return describe(attempt)
 
-    async def async_evaluate(self, _context: Context | None = None) -> dict[str, Any]:
+    async def async_evaluate(self) -> dict[str, Any]:
         """Fetch and score now; nothing is kept and nothing counts."""
         async with self._locked():
             request = self._request(dt_util.utcnow(), [], MIN_BUDGET_S, keep=False)
@@ -394,30 +392,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     @callback
     def _publish(self, *, force: bool = False) -> None:
-        """Push a changed snapshot: at once when it matters or the last change is a minute old, else once a minute."""
+        """Push a changed snapshot, at once or held back."""
         now = dt_util.utcnow()
         snapshot = self._snapshot(now)
-        if not force and snapshot == self.data:
-            return
-        since_change = now - self._changed_at if self._changed_at else PUBLISH_GAP
-        self._changed_at = now
-        due_at = self._published_at + PUBLISH_GAP if self._published_at else now
-        if force or now >= due_at or since_change >= PUBLISH_GAP or snapshot.matters(self.data):
-            if self._publish_timer:
-                self._publish_timer()
-                self._publish_timer = None
-            self._published_at = now
-            self.async_set_updated_data(snapshot)
-        elif self._publish_timer is None and not self._stopped:
-            self._publish_timer = async_track_point_in_utc_time(self.hass, self._async_publish_late, due_at)
+        if force or snapshot != self.data:
+            self._publisher.publish(snapshot, now, at_once=force or snapshot.matters(self.data))
 
     def _snapshot(self, now: datetime) -> CameraSnapshot:
         """Return what is to be seen now."""
         reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
         return self.state.snapshot(self.planner.slots, reasons)
-
-    @callback
-    def _async_publish_late(self, _now: datetime) -> None:
-        """Push what was held back."""
-        self._publish_timer = None
-        self._publish(force=True)

@@ -1,17 +1,19 @@
 """The actions: they find the cameras that are meant and ask their coordinators."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_extract_config_entry_ids, async_extract_entity_ids
+from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
 from .const import CONF_CAMERA, DOMAIN, SYSTEM_UNIQUE_ID
@@ -19,9 +21,7 @@ from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .exceptions import not_loaded
 from .fetch import SourceCamera
 
-type CameraAction = Callable[[CameraCoordinator, Context], Awaitable[dict[str, Any]]]
-
-TARGET_SCHEMA = vol.Schema(cv.ENTITY_SERVICE_FIELDS)
+type CameraCall = Callable[[CameraCoordinator, ServiceCall], Awaitable[dict[str, Any]]]
 
 
 class TimelapserService(StrEnum):
@@ -32,10 +32,22 @@ class TimelapserService(StrEnum):
     RESET_DEGRADED = "reset_degraded"
 
 
-CAMERA_ACTIONS: dict[TimelapserService, CameraAction] = {
-    TimelapserService.CAPTURE_NOW: lambda coordinator, context: coordinator.async_capture_now(context),
-    TimelapserService.EVALUATE_CAMERA: lambda coordinator, context: coordinator.async_evaluate(context),
-    TimelapserService.RESET_DEGRADED: lambda coordinator, context: coordinator.async_reset_degraded(context),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraAction:
+    """An action on cameras: what it does with each of them, and the fields that it has beside its target."""
+
+    run: CameraCall
+    fields: VolDictType = field(default_factory=dict)
+
+
+CAMERA_ACTIONS: Mapping[TimelapserService, CameraAction] = {
+    TimelapserService.CAPTURE_NOW: CameraAction(
+        run=lambda coordinator, call: coordinator.async_capture_now(call.context)
+    ),
+    TimelapserService.EVALUATE_CAMERA: CameraAction(run=lambda coordinator, _call: coordinator.async_evaluate()),
+    TimelapserService.RESET_DEGRADED: CameraAction(
+        run=lambda coordinator, call: coordinator.async_reset_degraded(call.context)
+    ),
 }
 
 
@@ -46,13 +58,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
         hass.services.async_register(
             DOMAIN,
             name,
-            partial(_async_call_cameras, action),
-            schema=TARGET_SCHEMA,
+            partial(_async_call_cameras, action.run),
+            schema=vol.Schema({**cv.ENTITY_SERVICE_FIELDS, **action.fields}),
             supports_response=SupportsResponse.OPTIONAL,
         )
 
 
-async def _async_call_cameras(action: CameraAction, call: ServiceCall) -> ServiceResponse:
+async def _async_call_cameras(run: CameraCall, call: ServiceCall) -> ServiceResponse:
     """Run an action on every camera that is meant, all at once, and answer by config entry id.
 
     The answer is ``{"cameras": {<config entry id>: {"name": <title>, ...the camera's own answer}}}``. A camera that
@@ -61,9 +73,7 @@ async def _async_call_cameras(action: CameraAction, call: ServiceCall) -> Servic
     """
     entries = await _async_targeted_cameras(call)
     await _async_check_permission(call, entries)
-    results = await asyncio.gather(
-        *(_async_call_camera(action, entry, call.context) for entry in entries), return_exceptions=True
-    )
+    results = await asyncio.gather(*(_async_call_camera(run, entry, call) for entry in entries), return_exceptions=True)
     cameras: dict[str, Any] = {}
     errors: list[BaseException] = []
     for entry, result in zip(entries, results, strict=True):
@@ -79,11 +89,11 @@ async def _async_call_cameras(action: CameraAction, call: ServiceCall) -> Servic
     return {"cameras": cameras}
 
 
-async def _async_call_camera(action: CameraAction, entry: TimelapserConfigEntry, context: Context) -> dict[str, Any]:
+async def _async_call_camera(run: CameraCall, entry: TimelapserConfigEntry, call: ServiceCall) -> dict[str, Any]:
     """Run an action on one camera; an entry that is not loaded is the caller's to know."""
     if entry.state is not ConfigEntryState.LOADED:
         raise not_loaded(entry.title)
-    return await action(entry.runtime_data, context)
+    return await run(entry.runtime_data, call)
 
 
 async def _async_targeted_cameras(call: ServiceCall) -> list[TimelapserConfigEntry]:

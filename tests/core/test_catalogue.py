@@ -556,28 +556,46 @@ def test_a_full_disk_rolls_back_and_the_next_commit_works(catalogue, run):
     assert do(catalogue, queries.commit_attempt, big).captured == 1
 
 
-def _second_step(conn):
+def _further_step(conn):
     Table("later", schema.MetaData(), Column("seq", Integer, primary_key=True)).create(conn)
 
 
 def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
     file = filled(tmp_path, rows=5)
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, _second_step))
+    known = len(migrations.STEPS)
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, _further_step))
     catalogue = Catalogue(file)
-    assert catalogue.open() == OpenReport(rebuilt=False, created=False, migrated_from=1, set_aside=())
+    assert catalogue.open() == OpenReport(rebuilt=False, created=False, migrated_from=known, set_aside=())
     assert counts(catalogue)["frames"] == 5
     assert catalogue.read(lambda conn: conn.execute(text("SELECT count(*) FROM later")).scalar_one()) == 0
     catalogue.close()
-    copy = sqlite3.connect(tmp_path / "catalogue.db.v1")
+    copy = sqlite3.connect(tmp_path / f"catalogue.db.v{known}")
     assert copy.execute("SELECT count(*) FROM frames").fetchone() == (5,)
-    assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+    assert copy.execute("PRAGMA user_version").fetchone() == (known,)
     assert copy.execute("PRAGMA application_id").fetchone() == (sqlite.APPLICATION_ID,)
     copy.close()
 
 
+def test_version_1_gets_evidence_and_reviews(tmp_path):
+    file = filled(tmp_path, rows=5)
+    old = sqlite3.connect(file)
+    old.execute("ALTER TABLE cameras DROP COLUMN evidence")
+    old.execute("ALTER TABLE frames DROP COLUMN review")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    catalogue = Catalogue(file)
+    assert catalogue.open().migrated_from == 1
+    reviews = catalogue.read(lambda conn: conn.execute(select(schema.frames.c.review)).scalars().all())
+    evidence = catalogue.read(lambda conn: conn.execute(select(schema.cameras.c.evidence)).scalars().all())
+    catalogue.close()
+    assert reviews == [None] * 5
+    assert set(evidence) == {None}
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     def _fail(conn):
-        _second_step(conn)
+        _further_step(conn)
         conn.execute(text("SELECT nonsense"))
 
     file = filled(tmp_path, rows=5)

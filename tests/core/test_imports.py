@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch"},
     {"engine"},
-    {"capture", "planner", "probe", "watch"},
+    {"capture", "planner", "probe", "publisher", "watch"},
     {"bus", "camera_state"},
     {"announcer"},
     {"coordinator"},

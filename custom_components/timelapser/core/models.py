@@ -19,6 +19,13 @@ class Verdict(StrEnum):
         return self in (Verdict.GOOD, Verdict.SUSPECT)
 
 
+class Review(StrEnum):
+    """What a person said of a still, against or with its verdict."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
 class FrameKind(StrEnum):
     """Whether a stored still counts as an image of its runs or was set aside."""
 
@@ -89,16 +96,13 @@ class Outcome(StrEnum):
 class Phase(StrEnum):
     """The part of an attempt or of the life cycle in which something happened."""
 
-    SCHEDULE = "schedule"
     FETCH = "fetch"
     VALIDATE = "validate"
     SCORE = "score"
     STORE = "store"
     COMMIT = "commit"
-    NOTIFY = "notify"
     RETAIN = "retain"
     STARTUP = "startup"
-    SHUTDOWN = "shutdown"
 
 
 class Health(StrEnum):

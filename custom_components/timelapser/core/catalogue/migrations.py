@@ -1,20 +1,36 @@
 """The ladder of schema versions: step n takes a catalogue from version n to n + 1."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, inspect
+from sqlalchemy.schema import CreateColumn
 
-from .schema import metadata
+from .schema import cameras, frames, metadata
 
 type Step = Callable[[Connection], None]
 
 
 def _create(conn: Connection) -> None:
-    """Version 1: the tables of the first release."""
+    """Version 1: the tables; a new catalogue has them as they are now, and the later steps find nothing to do."""
     metadata.create_all(conn, checkfirst=False)
 
 
-STEPS: Sequence[Step] = (_create,)
+def _add_evidence_and_reviews(conn: Connection) -> None:
+    """Version 2: what is shown of a degraded camera, and what a person said of a still."""
+    for column in (cameras.c.evidence, frames.c.review):
+        _add(conn, column)
+
+
+def _add(conn: Connection, column: Column[Any]) -> None:
+    """Add a column that may be null, unless it is there."""
+    table = column.table
+    if column.name not in {found["name"] for found in inspect(conn).get_columns(table.name)}:
+        definition = CreateColumn(column).compile(dialect=conn.dialect)
+        conn.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+
+
+STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews)
 """Append only; a step, once released, never changes."""
 
 

@@ -71,7 +71,10 @@ class CommitResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraRow:
-    """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk."""
+    """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk.
+
+    ``evidence`` is JSON: what is shown of the camera while it is degraded.
+    """
 
     id: str
     source_key: str
@@ -88,6 +91,7 @@ class CameraRow:
     baseline: bytes | None
     last_slot_at: datetime | None
     strategy_note: str | None
+    evidence: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

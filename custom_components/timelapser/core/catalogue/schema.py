@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import BINARY, LONGBLOB
 
-from ..models import FrameKind, Freshness, Light, RunState, Verdict
+from ..models import FrameKind, Freshness, Light, Review, RunState, Verdict
 from ..ulid import from_millis, to_millis, ulid_from_bytes, ulid_to_bytes
 
 ID_LENGTH = 64
@@ -124,6 +124,7 @@ cameras = Table(
     Column("baseline", LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")),
     Column("last_slot_at", Millis),
     Column("strategy_note", Text),
+    Column("evidence", Text),
 )
 
 timelapses = Table(
@@ -177,6 +178,7 @@ frames = Table(
     Column("file_sha256", _digest(), nullable=False),
     Column("protected", Boolean, nullable=False, default=False),
     Column("missing", Boolean, nullable=False, default=False),
+    Column("review", Coded((Review.GOOD, Review.BAD))),
 )
 """A still; its path is not stored, it follows from camera, kind, ``captured_at``, id, ``copy`` and ``ext``."""
 Index("ix_frames_order", frames.c.camera_seq, frames.c.kind, frames.c.seq)
