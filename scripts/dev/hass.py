@@ -65,6 +65,10 @@ logger:
 """
 
 
+GENERIC_LOOKS = 3
+"""Times that the generic camera's flow may look at a camera before that is a failure."""
+
+
 class HassError(RuntimeError):
     """Home Assistant did not do what was asked of it."""
 
@@ -370,12 +374,22 @@ class HomeAssistant:
                 )
         return result
 
+    async def _generic_flow(self, user: Json) -> Json:
+        """Go through the generic camera's flow, which has one look at the camera and gives up on a busy machine."""
+        for _ in range(GENERIC_LOOKS - 1):
+            try:
+                return await self.flow("generic", [user, {"confirmed_ok": True}])
+            except HassError as err:
+                if "unable_still_load" not in str(err) and "timeout" not in str(err):
+                    raise
+        return await self.flow("generic", [user, {"confirmed_ok": True}])
+
     async def add_generic_camera(self, name: str, *, stream: str | None = None, still: str | None = None) -> str:
         """Add a camera with the generic integration, return its entity id (made from the name)."""
         advanced = {"framerate": 2, "verify_ssl": False, "rtsp_transport": "tcp", "authentication": "basic"}
         user: Json = {"advanced": advanced}
         user |= {key: url for key, url in (("stream_source", stream), ("still_image_url", still)) if url}
-        result = await self.flow("generic", [user, {"confirmed_ok": True}])
+        result = await self._generic_flow(user)
         if result["type"] != "create_entry":
             raise HassError(f"generic camera: {result}")
         entry_id = result["result"]["entry_id"]
