@@ -1,11 +1,12 @@
 """Shared fixtures: a scripted camera, a catalogue and storage in a temporary folder, and entries on top of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 import sys
+import time
 from typing import Any
 
 import freezegun
@@ -15,6 +16,7 @@ from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -33,6 +35,7 @@ from custom_components.timelapser.const import (
     SYSTEM_UNIQUE_ID,
 )
 
+from .canary import canary, pytest_pyfunc_call  # noqa: F401 - a fixture and a hook of every test
 from .core import pictures
 
 collect_ignore = ["e2e"]
@@ -46,8 +49,51 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let event loops live while time is frozen."""
-    freezegun.configure(extend_ignore_list=["asyncio"])
+    """Let the monotonic clocks live while the wall clock is frozen, for every module and at any depth of the stack."""
+    freezegun.api.call_stack_inspection_limit = 0
+    freezegun.api.fake_monotonic = monotonic.seconds
+    freezegun.api.fake_monotonic_ns = monotonic.nanoseconds
+    freezegun.api.fake_perf_counter = freezegun.api.real_perf_counter
+    freezegun.api.fake_perf_counter_ns = freezegun.api.real_perf_counter_ns
+
+
+class Monotonic:
+    """The monotonic clock beside a frozen wall clock: it runs on, and makes each of that one's jumps forward."""
+
+    def __init__(self) -> None:
+        self._jumped = 0.0
+
+    def follow(self, frozen: FrozenDateTimeFactory) -> None:
+        """Jump with a wall clock from now on; not back with it, as no monotonic clock does."""
+        tick = frozen.tick
+
+        def jump(delta: Any = timedelta(seconds=1)) -> datetime:
+            before = frozen()
+            after = tick(delta)
+            self._jumped += max(0.0, (after - before).total_seconds())
+            return after
+
+        frozen.tick = jump
+
+    def seconds(self) -> float:
+        """Stand in for ``time.monotonic``."""
+        return float(freezegun.api.real_monotonic()) + self._jumped
+
+    def nanoseconds(self) -> int:
+        """Stand in for ``time.monotonic_ns``."""
+        return int(self.seconds() * 1e9)
+
+
+monotonic = Monotonic()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Freeze time before anything is set up, not in the middle."""
+    for item in items:
+        names = getattr(item, "fixturenames", [])
+        if "freezer" in names:
+            names.remove("freezer")
+            names.insert(0, "freezer")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -202,8 +248,14 @@ def make_entry(
     return entry
 
 
+SLOT_IS_NEAR = 3.0
+"""Seconds before a full minute; tests that capture by hand take less."""
+
+
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
-    """Set up an entry and see it loaded."""
+    """Set up an entry and see it loaded; while the clock runs, not so near a slot that it comes in a test."""
+    if not freezegun.api.freeze_factories and (left := 60 - time.time() % 60) < SLOT_IS_NEAR:
+        await asyncio.sleep(left)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
@@ -245,12 +297,32 @@ class Events(list[Event]):
 
 
 @pytest.fixture
+def freezer() -> Iterator[FrozenDateTimeFactory]:
+    """Stop the wall clock at half a minute past six, tomorrow evening: no slot comes by itself, at any time of day."""
+    start = (datetime.now(UTC) + timedelta(days=1)).replace(hour=18, minute=0, second=30, microsecond=0)
+    with freezegun.freeze_time(start) as frozen:
+        monotonic.follow(frozen)
+        yield frozen
+
+
+@pytest.fixture
 def next_slot(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Callable[..., Awaitable[None]]:
     """Return what moves time past the next slot and waits until the attempt is over."""
 
     async def move(seconds: float = 60) -> None:
         freezer.tick(timedelta(seconds=seconds))
         async_fire_time_changed(hass)
-        await hass.async_block_till_done(wait_background_tasks=True)
+        await settle(hass)
 
     return move
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Wait until nothing runs and no timer is overdue: an attempt that outlasts a slot leaves one."""
+    await hass.async_block_till_done(wait_background_tasks=True)
+    while any(
+        not handle.cancelled() and handle.when() <= hass.loop.time()
+        for handle in get_scheduled_timer_handles(hass.loop)
+    ):
+        await asyncio.sleep(0)
+        await hass.async_block_till_done(wait_background_tasks=True)

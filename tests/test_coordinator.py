@@ -29,6 +29,7 @@ from custom_components.timelapser.const import DOMAIN, SUBENTRY_TIMELAPSE, SYSTE
 from custom_components.timelapser.core.errors import Code
 from custom_components.timelapser.core.models import Outcome
 from custom_components.timelapser.core.storage import Storage
+from custom_components.timelapser.recording import async_rest
 from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
 from tests.ledger import BLACK, attempts, consistent, files, table
 from tests.surface import entity_id, state, timelapse_id
@@ -503,7 +504,7 @@ async def test_only_the_paused_timelapse_rests(
 ) -> None:
     entry = await guarded(timelapse_data("One"), timelapse_data("Two"))
     first, second = (item.subentry_id for item in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE))
-    await entry.runtime_data.async_set_recording(first, recording=False)
+    await async_rest(entry.runtime_data, first)
     await next_slot()
     timelapses = entry.runtime_data.data.timelapses
     assert (timelapses[first].image_count, timelapses[second].image_count) == (0, 1)

@@ -16,7 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser import fetch
-from custom_components.timelapser.core.errors import Code
+from custom_components.timelapser.core.errors import CameraError, Code
 from tests.conftest import Events, ScriptedCamera, good_picture, make_entry, set_up, timelapse_data
 from tests.core import pictures
 from tests.ledger import BLACK, attempts, files, in_turn, table
@@ -328,6 +328,16 @@ async def test_stills_that_are_empty_for_a_moment(camera: ScriptedCamera, stills
     assert (answer["freshness"], answer["tries"]) == ("proven", 1)
 
 
+async def test_stills_that_are_no_picture_at_first(
+    camera: ScriptedCamera, stills: StreamBehind, guarded: SetUp
+) -> None:
+    """What is no picture has no size that the next ones could be held against."""
+    stills.answer = in_turn(b"<html>starting</html>", good_picture(11), good_picture(12))
+    answer = await capture(await guarded())
+    assert (answer["freshness"], answer["tries"]) == ("proven", 1)
+    assert stills.calls == 3
+
+
 async def test_stills_that_never_come(
     camera: ScriptedCamera, stills: StreamBehind, guarded: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,6 +400,36 @@ async def test_the_same_bytes_within_a_key_frame_interval(
 
 
 # A camera that holds on to its read
+
+
+async def test_unloading_ends_a_read(
+    hass: HomeAssistant,
+    camera: ScriptedCamera,
+    stills: StreamBehind,
+    guarded: SetUp,
+    film: str,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def waiting(source: str, *, budget_s: float, cancel: threading.Event) -> Any:
+        begun.set()
+        if cancel.wait(20):
+            ended.set()
+        raise CameraError(Code.CAMERA_TIMEOUT, "cancelled")
+
+    monkeypatch.setattr(fetch, "read_key_frame", waiting)
+    camera.source = film
+    entry = await guarded(retries=0)
+    task = hass.async_create_task(capture(entry))
+    assert await hass.async_add_executor_job(begun.wait, 5)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert await hass.async_add_executor_job(ended.wait, 5)
+    await asyncio.wait([task], timeout=5)
+    assert task.done()
+    assert task.cancelled() or task.exception()
+    assert not events.named("capture_failed") + events.named("image_captured")
 
 
 async def test_a_hung_read_keeps_its_slot(

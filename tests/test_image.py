@@ -30,6 +30,21 @@ async def test_the_latest_frame_is_what_was_stored(
     assert state(hass, camera_entry, "image", "last_rejected").state == STATE_UNKNOWN
 
 
+async def test_nothing_asks_for_a_picture_that_is_not_there(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """A browser that was refused a picture does not ask for it again when it is there."""
+    assert "entity_picture" not in state(hass, camera_entry, "image", "latest_frame").attributes
+    await next_slot()
+    latest = entity_id(hass, camera_entry, "image", "latest_frame")
+    assert (
+        state(hass, camera_entry, "image", "latest_frame")
+        .attributes["entity_picture"]
+        .startswith(f"/api/image_proxy/{latest}?token=")
+    )
+    assert "entity_picture" not in state(hass, camera_entry, "image", "last_rejected").attributes
+
+
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without a pause, which a stopped clock would make endless."""

@@ -1,9 +1,7 @@
-"""Set-up, unloading and the life of many captures, through Home Assistant."""
+"""Set-up and the life of many captures, through Home Assistant."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-import gc
 from pathlib import Path
 import threading
 from unittest.mock import patch
@@ -15,8 +13,7 @@ from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
-from custom_components.timelapser.engine import COMPUTE_THREADS
+from custom_components.timelapser.const import SYSTEM_UNIQUE_ID
 from tests.conftest import Events, ScriptedCamera, make_entry, set_up
 from tests.ledger import BLACK, attempts, consistent, files, table
 from tests.surface import state, timelapse_id
@@ -43,47 +40,6 @@ async def test_a_slot_is_filled(
 def table_run(entry: MockConfigEntry) -> str:
     """Return the id of the run of the first timelapse."""
     return entry.runtime_data.data.timelapses[timelapse_id(entry)].run_id
-
-
-async def test_unloading_leaves_nothing(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None:
-    assert await hass.config_entries.async_unload(camera_entry.entry_id)
-    assert camera_entry.state is ConfigEntryState.NOT_LOADED
-    assert not [thread for thread in threading.enumerate() if DOMAIN in thread.name]
-
-
-def burden(hass: HomeAssistant) -> dict[str, int]:
-    """Return what a loaded camera holds on to."""
-    gc.collect()
-    return {
-        "tasks": len(asyncio.all_tasks()),
-        "files": len(list(Path("/proc/self/fd").iterdir())),
-        "listeners": sum(hass.bus.async_listeners().values()),
-    }
-
-
-async def test_ten_reloads_add_nothing(
-    hass: HomeAssistant,
-    camera: ScriptedCamera,
-    camera_entry: MockConfigEntry,
-    next_slot: NextSlot,
-    media_root: Path,
-) -> None:
-    """With a good and a bad capture each time, so that every pool and connection is in use."""
-
-    burdens = []
-    for _ in range(11):
-        for answer in (camera.good, BLACK):
-            camera.answer = answer
-            await next_slot()
-        assert await hass.config_entries.async_reload(camera_entry.entry_id)
-        await hass.async_block_till_done()
-        burdens.append(burden(hass))
-    growth = {key: max(counts[key] for counts in burdens[1:]) - burdens[0][key] for key in burdens[0]}
-    assert growth == {"tasks": 0, "files": 0, "listeners": 0}
-    assert len([thread for thread in threading.enumerate() if thread.name.startswith(DOMAIN)]) <= 1 + COMPUTE_THREADS
-    assert len(files(media_root)) == 22
-    assert consistent(hass, media_root)
-    assert {row["state"] for row in table(hass, "runs")} == {0}
 
 
 async def test_editing_a_camera_reloads_it(

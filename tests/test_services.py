@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
-from custom_components.timelapser.services import TimelapserService
+from custom_components.timelapser.services import CAMERA_ACTIONS, TimelapserService
 from tests.conftest import ScriptedCamera, make_entry, set_up
 from tests.core import pictures
 from tests.surface import entity_id, state, stored, timelapse_id
@@ -99,7 +99,7 @@ async def test_every_way_to_mean_a_camera(
     assert answer[camera_entry.entry_id]["name"] == "Garden"
 
 
-@pytest.mark.parametrize("action", TimelapserService)
+@pytest.mark.parametrize("action", CAMERA_ACTIONS)
 @pytest.mark.parametrize(
     "target", [{}, {"entity_id": "light.kitchen"}, {"device_id": "nowhere"}, {"area_id": "none"}, {"entity_id": "all"}]
 )
@@ -231,7 +231,7 @@ async def test_a_bug_is_not_hidden(
         await act(hass, "evaluate_camera", {"entity_id": "camera.garden"})
 
 
-@pytest.mark.parametrize("action", TimelapserService)
+@pytest.mark.parametrize("action", CAMERA_ACTIONS)
 async def test_who_may_only_read_is_refused(
     hass: HomeAssistant, camera_entry: MockConfigEntry, hass_read_only_user: User, action: TimelapserService
 ) -> None:

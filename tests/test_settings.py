@@ -12,11 +12,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
 from custom_components.timelapser.core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+from custom_components.timelapser.core.retention import Limits
 from custom_components.timelapser.settings import (
     SystemSettings,
-    keep_from,
+    frame_limits_from,
+    limits_current_run,
     policy_from,
-    quarantine_from,
+    quarantine_limits_from,
     schedule_from,
     strategy_from,
     system_settings,
@@ -35,16 +37,35 @@ def test_strategy() -> None:
     assert strategy_from({"strategy": "snapshot"}) is FetchStrategy.SNAPSHOT
 
 
-@pytest.mark.parametrize(("options", "days"), [({}, 14), ({"quarantine_days": 3}, 3)])
-def test_quarantine(options: dict[str, Any], days: int) -> None:
-    assert quarantine_from(options) == timedelta(days=days)
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ({}, (14, 10_000, 2 * 10**9)),
+        ({"quarantine_days": 3}, (3, 10_000, 2 * 10**9)),
+        ({"quarantine_count": 5, "quarantine_gb": 0.25}, (14, 5, 250_000_000)),
+    ],
+)
+def test_quarantine(options: dict[str, Any], limits: tuple[int, int, int]) -> None:
+    days, count, size = limits
+    assert quarantine_limits_from(options) == Limits(age=timedelta(days=days), count=count, byte_count=size)
 
 
 @pytest.mark.parametrize(
-    ("data", "keep"), [({}, timedelta(days=365)), ({"keep_days": 7}, timedelta(days=7)), ({"keep_days": 0}, None)]
+    ("data", "limits"),
+    [
+        ({}, Limits(age=timedelta(days=365))),
+        ({"keep_days": 7}, Limits(age=timedelta(days=7))),
+        ({"keep_days": 0}, Limits()),
+        ({"keep_days": 0, "keep_count": 9, "keep_gb": 1.5}, Limits(count=9, byte_count=1_500_000_000)),
+    ],
 )
-def test_keep(data: dict[str, Any], keep: timedelta | None) -> None:
-    assert keep_from(data) == keep
+def test_frames(data: dict[str, Any], limits: Limits) -> None:
+    assert frame_limits_from(data) == limits
+
+
+@pytest.mark.parametrize(("data", "current"), [({}, False), ({"purge_current": True}, True)])
+def test_limits_are_for_completed_runs_unless_said(data: dict[str, Any], current: bool) -> None:
+    assert limits_current_run(data) is current
 
 
 @pytest.mark.parametrize(

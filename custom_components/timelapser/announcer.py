@@ -5,11 +5,14 @@ import logging
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 
 from .bus import attempt_events
 from .capture import Attempt
-from .const import DOMAIN, EVENT_CAMERA_RECOVERED
+from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED
+from .core.catalogue.records import RunRow
 from .core.health import Transition
 from .core.models import Health
 from .core.ulid import new_ulid
@@ -51,14 +54,32 @@ class Announcer:
         self._fire(EVENT_CAMERA_RECOVERED, {"health": health, "by": "reset"}, new_ulid(), parent)
 
     @callback
-    def run(self, event_type: str, timelapse_id: str, run_id: str) -> None:
-        """Tell that a run was started, paused or resumed."""
-        self._fire(event_type, {"timelapse_id": timelapse_id, "run_id": run_id}, new_ulid(), None)
+    def run(self, event_type: str, run: RunRow, cid: str | None = None, parent: Context | None = None) -> None:
+        """Tell that a run was started, paused, resumed or completed; several of one request have its ``cid``."""
+        data = {
+            "timelapse_id": run.timelapse_id,
+            "timelapse": run.timelapse_name,
+            "run_id": run.id,
+            "run_name": run.name,
+            "image_count": run.image_count,
+        }
+        self._fire(event_type, data, cid or new_ulid(), parent)
+
+    @callback
+    def purged(self, data: dict[str, Any], cid: str, parent: Context | None) -> None:
+        """Tell what a purge removed."""
+        self._fire(EVENT_PURGE_COMPLETED, data, cid, parent)
 
     @callback
     def _fire(self, event_type: str, data: dict[str, Any], cid: str, parent: Context | None) -> None:
         entry = self._entry
-        who = {"entry_id": entry.entry_id, "name": entry.title, "camera": self._source.entity_id}
+        device = dr.async_get(self._hass).async_get_device_by_identifier((DOMAIN, entry.entry_id), entry.entry_id)
+        who = {
+            "entry_id": entry.entry_id,
+            ATTR_DEVICE_ID: device.id if device else None,
+            "name": entry.title,
+            "camera": self._source.entity_id,
+        }
         data = {**who, "correlation_id": cid, **data}
         self._hass.bus.async_fire(event_type, data, context=Context(id=cid, parent_id=parent.id if parent else None))
         short = event_type.removeprefix(f"{DOMAIN}_").removeprefix("camera_")

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from .capture import REFUSES_STREAM, Attempt
 from .core.catalogue import queries
 from .core.catalogue.records import CameraRow, RunRow, TimelapseRow
+from .core.degradation import Degradation
 from .core.detection import Baseline
 from .core.health import HealthState
 from .core.layout import camera_folder
-from .core.models import Fault, FrameKind, FrameRef, Reason
-from .core.recovery import adopt_orphans
+from .core.models import Fault, FrameKind, FrameRef, Reason, RunState
+from .core.review import settle_moves
 from .core.schedule import NextSlot
 from .engine import Engine
 from .snapshot import CameraSnapshot, TimelapseSnapshot
@@ -52,19 +53,20 @@ class CameraState:
 
         def enter(conn: Connection) -> None:
             queries.ensure_camera(conn, self._camera_id, self._source_key, self._name, folder, now)
-            known = {row.id: row for row in queries.timelapse_states(conn, self._camera_id)}
+            known = {row.id for row in queries.timelapse_states(conn, self._camera_id)}
             for timelapse_id, name in self._timelapses.items():
                 queries.ensure_timelapse(conn, timelapse_id, self._camera_id, name, now)
-                before = known.get(timelapse_id)
-                if before is None or before.run is None:
+                if timelapse_id not in known:
+                    # New, or back from the archive; one that the user completed stays so.
+                    queries.start_run(conn, timelapse_id, None, now)
                     self.new_runs.append(timelapse_id)
-                queries.ensure_run(conn, timelapse_id, now)
-            for timelapse_id in known.keys() - self._timelapses.keys():
+            for timelapse_id in known - self._timelapses.keys():
                 queries.mark_timelapse_removed(conn, timelapse_id, now)
 
         self._engine.catalogue.submit(enter).result()
+        settle_moves(self._engine.storage, self._engine.catalogue)
         row = self._engine.catalogue.read(lambda conn: queries.camera_state(conn, self._camera_id))
-        adopt_orphans(self._engine.storage, self._engine.catalogue, self._camera_id, row.folder, row.last_slot_at)
+        self._engine.recover(self._camera_id, row.folder, row.last_slot_at)
         self._engine.catalogue.read(self._read)
 
     def _read(self, conn: Connection) -> None:
@@ -73,8 +75,7 @@ class CameraState:
             row.id: row for row in queries.timelapse_states(conn, self._camera_id)
         }
         self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
-        self.latest_frame: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.FRAME)
-        self.last_rejected: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.QUARANTINE)
+        self._read_stills(conn)
         self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
         self.baseline = Baseline.from_bytes(self.row.baseline) if self.row.baseline else None
         shown = [frame for frame in (self.latest_frame, self.last_rejected) if frame]
@@ -82,10 +83,24 @@ class CameraState:
             newest = max(shown, key=lambda frame: frame.captured_at)
             self.score, self.faults = newest.score, _worst_first(newest.faults)
 
+    def _read_stills(self, conn: Connection) -> None:
+        self.latest_frame: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.FRAME)
+        self.last_rejected: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.QUARANTINE)
+
     @property
     def folder(self) -> str:
         """Return the camera's folder below the storage."""
         return self.row.folder
+
+    @property
+    def degradation(self) -> Degradation | None:
+        """Return why the camera is degraded, None while it is not."""
+        quality = self.health.quality
+        if not quality.degraded:
+            return None
+        if self.row.evidence is None:
+            return Degradation(since=quality.since or self.row.created_at)
+        return Degradation.from_json(self.row.evidence)
 
     @property
     def refuses_stream(self) -> bool:
@@ -93,13 +108,18 @@ class CameraState:
         return self.row.strategy_note == REFUSES_STREAM
 
     def recorded_until(self, timelapse_id: str) -> datetime | None:
-        """Return since when slots may have been missed; None while the timelapse is paused or new."""
-        row = self.timelapse_rows[timelapse_id]
-        return None if row.paused else row.last_slot_at
+        """Return since when slots may have been missed; None while the timelapse does not record, or is new."""
+        return self.timelapse_rows[timelapse_id].last_slot_at if self.recording(timelapse_id) else None
 
-    def paused(self, timelapse_id: str) -> bool:
-        """Return whether the user paused a timelapse."""
-        return self.timelapse_rows[timelapse_id].paused
+    def recording(self, timelapse_id: str) -> bool:
+        """Return whether a timelapse has a run under way that is not paused."""
+        run = self.runs.get(timelapse_id)
+        return run is not None and run.state is RunState.RUNNING
+
+    def run_state(self, timelapse_id: str) -> RunState:
+        """Return the state of a timelapse's last run; completed as well when that was deleted."""
+        run = self.runs.get(timelapse_id)
+        return RunState.COMPLETED if run is None else run.state
 
     async def async_add_missed(self, count: int, until: datetime) -> None:
         """Add the slots up to an instant that nothing will fill any more."""
@@ -111,24 +131,53 @@ class CameraState:
         text = json.dumps(health.to_dict())
         await self._engine.async_write(lambda conn: queries.save_health(conn, self._camera_id, text))
         self.health = health
+        self.row = replace(self.row, evidence=None)
 
     async def async_set_paused(self, timelapse_id: str, paused: bool) -> None:
-        """Pause or resume a timelapse; slots of the pause are not missed ones."""
+        """Pause or resume the run under way; slots of the pause are not missed ones."""
         now = dt_util.utcnow()
+        run = await self._engine.async_write(lambda conn: queries.set_paused(conn, timelapse_id, paused, now))
+        if run is not None:
+            self._take(run)
 
-        def write(conn: Connection) -> None:
-            queries.set_paused(conn, timelapse_id, paused, now)
+    async def async_start_run(self, timelapse_id: str, name: str | None) -> tuple[RunRow | None, RunRow]:
+        """Complete the run under way, begin a new one, and return both; not while an attempt is under way."""
+        now = dt_util.utcnow()
+        completed, run = await self._engine.async_write(lambda conn: queries.start_run(conn, timelapse_id, name, now))
+        self._take(run)
+        return completed, run
 
-        await self._engine.async_write(write)
-        await self.async_recount()
+    async def async_complete_run(self, timelapse_id: str) -> RunRow | None:
+        """Complete the run under way and return it, None if there is none; not while an attempt is under way."""
+        now = dt_util.utcnow()
+        run = await self._engine.async_write(lambda conn: queries.complete_run(conn, timelapse_id, now))
+        if run is not None:
+            self._take(run)
+        return run
+
+    def _take(self, run: RunRow) -> None:
+        """Remember a changed run; an attempt that is under way may have counted more images than the row."""
+        known = self.runs.get(run.timelapse_id)
+        if known is not None and known.id == run.id:
+            run = replace(run, image_count=known.image_count)
+        self.runs[run.timelapse_id] = run
 
     async def async_recount(self) -> None:
-        """Read the image counts anew."""
-        await self._engine.async_read(self._read_timelapses)
+        """Read the last runs and stills anew; not while an attempt is under way."""
+        rows = await self._engine.async_read(self._reread)
+        for row in rows:
+            known = self.runs.get(row.id)
+            if row.run is None:
+                self.runs.pop(row.id, None)
+            elif known is not None and known.id == row.run.id:
+                # Pausing waits for nothing: the state in memory may be newer than what was read.
+                self.runs[row.id] = replace(row.run, state=known.state)
+            else:
+                self.runs[row.id] = row.run
 
-    def _read_timelapses(self, conn: Connection) -> None:
-        self.timelapse_rows = {row.id: row for row in queries.timelapse_states(conn, self._camera_id)}
-        self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
+    def _reread(self, conn: Connection) -> list[TimelapseRow]:
+        self._read_stills(conn)
+        return queries.timelapse_states(conn, self._camera_id)
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over what an attempt committed."""
@@ -143,9 +192,10 @@ class CameraState:
                 rejected=committed.rejected,
                 failed=committed.failed,
                 last_slot_at=attempt.request.slot_at,
+                evidence=committed.evidence,
             )
             for timelapse_id, run_id in attempt.request.runs.items():
-                count = committed.image_counts.get(run_id, self.runs[timelapse_id].image_count)
+                count = committed.image_counts[run_id]
                 self.runs[timelapse_id] = replace(self.runs[timelapse_id], image_count=count)
         if attempt.frame is None:
             return
@@ -175,14 +225,15 @@ class CameraState:
             timelapses={
                 timelapse_id: TimelapseSnapshot(
                     state=reasons[timelapse_id],
-                    recording=not self.paused(timelapse_id),
-                    image_count=run.image_count,
+                    recording=self.recording(timelapse_id),
+                    image_count=run.image_count if run else 0,
                     next_capture=slot.at
                     if (slot := slots.get(timelapse_id)) and _will_fill(reasons[timelapse_id])
                     else None,
-                    run_id=run.id,
+                    run_id=run.id if run else None,
                 )
-                for timelapse_id, run in self.runs.items()
+                for timelapse_id in self.timelapse_rows
+                for run in (self.runs.get(timelapse_id),)
                 if timelapse_id in reasons
             },
         )

@@ -5,23 +5,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-import hashlib
 import json
 import logging
 import time
 
 from homeassistant.util import dt as dt_util
 
-from .core.catalogue import queries
 from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
+from .core.commit import enter, write_still
+from .core.degradation import Degradation
 from .core.detection import Baseline, Detector, Evaluation
-from .core.errors import CODES, Code, ImageError, StorageError, TimelapserError
-from .core.health import HealthState, Transition, evidence_of, observe
-from .core.layout import EXTENSIONS, FramePath
+from .core.errors import CODES, Code, ImageError, TimelapserError
+from .core.health import HealthState, Transition, bad_share, evidence_of, observe
+from .core.layout import FramePath
 from .core.models import (
     FaultKind,
     FetchStrategy,
-    FrameKind,
     FrameRef,
     Outcome,
     Phase,
@@ -30,8 +29,7 @@ from .core.models import (
     Verdict,
 )
 from .core.note import FrameNote
-from .core.redact import redact
-from .core.stamp import stamp
+from .core.redact import redact, redact_traceback
 from .engine import Engine
 from .fetch import Fetched, Fetcher
 
@@ -144,7 +142,9 @@ class Capturer:
         except TimelapserError as err:
             await self._async_roll_back(attempt, err)
         except Exception as err:
-            _LOGGER.exception("Unexpected error while storing attempt %s", request.cid)
+            _LOGGER.error(  # noqa: TRY400 - a traceback of Python's quotes what the camera's integration said
+                "Unexpected error while storing attempt %s: %s", request.cid, redact_traceback(err)
+            )
             await self._async_roll_back(
                 attempt, TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.STORE)
             )
@@ -171,7 +171,9 @@ class Capturer:
                 if not err.retryable:
                     break
             except Exception as err:
-                _LOGGER.exception("Unexpected error in attempt %s", request.cid)
+                _LOGGER.error(  # noqa: TRY400 - as above
+                    "Unexpected error in attempt %s: %s", request.cid, redact_traceback(err)
+                )
                 if attempt.evaluation is None:
                     attempt.fail(TimelapserError(Code.UNEXPECTED, type(err).__name__, phase=Phase.SCORE))
                 break
@@ -220,21 +222,10 @@ class Capturer:
 
     def _commit(self, attempt: Attempt) -> None:
         """Write the file, then the rows in one transaction; on any error neither remains (compute pool)."""
-        record: FrameRecord | None = None
-        try:
-            if attempt.request.keep and attempt.evaluation is not None and attempt.fetched is not None:
-                with attempt.timed(Phase.STORE):
-                    record = self._write_file(attempt, attempt.fetched, attempt.evaluation)
-            with attempt.timed(Phase.COMMIT):
-                row = self._row(attempt, record)
-                attempt.committed = self._engine.catalogue.submit(
-                    lambda conn: queries.commit_attempt(conn, row)
-                ).result()
-        except BaseException:
-            if record is not None:
-                with suppress(StorageError):
-                    self._engine.storage.unlink(record.path)
-            raise
+        engine = self._engine
+        record = self._write(attempt)
+        with attempt.timed(Phase.COMMIT):
+            attempt.committed = enter(engine.storage, engine.catalogue, record, lambda: self._row(attempt, record))
         if record is not None and attempt.fetched is not None:
             attempt.frame = FrameRef(
                 id=attempt.request.cid,
@@ -248,9 +239,11 @@ class Capturer:
                 faults=record.faults,
             )
 
-    def _write_file(self, attempt: Attempt, fetched: Fetched, evaluation: Evaluation) -> FrameRecord:
-        """Stamp the picture as fetched, without touching its scan, and write it in its folder."""
-        request = attempt.request
+    def _write(self, attempt: Attempt) -> FrameRecord | None:
+        """Write the picture of the attempt in its folder, if one is to be kept."""
+        request, fetched, evaluation = attempt.request, attempt.fetched, attempt.evaluation
+        if not request.keep or fetched is None or evaluation is None:
+            return None
         note = FrameNote(
             camera_id=self._camera_id,
             run_ids=tuple(request.runs.values()),
@@ -265,25 +258,10 @@ class Capturer:
             size=evaluation.size,
             fetched_sha256=evaluation.sha256,
         )
-        data = stamp(fetched.data, evaluation.content_type, note.to_comment())
-        kind = FrameKind.FRAME if evaluation.verdict.kept else FrameKind.QUARANTINE
-        path = self._engine.storage.write(
-            self._folder, kind, fetched.captured_at, request.cid, EXTENSIONS[evaluation.content_type], data
-        )
-        width, height = evaluation.size or (None, None)
-        return FrameRecord(
-            path=path,
-            byte_count=len(data),
-            width=width,
-            height=height,
-            score=evaluation.score,
-            verdict=evaluation.verdict,
-            freshness=evaluation.freshness,
-            light=evaluation.light,
-            faults=evaluation.faults,
-            fetched_sha256=evaluation.sha256,
-            file_sha256=hashlib.sha256(data).digest(),
-        )
+        with attempt.timed(Phase.STORE):
+            return write_still(
+                self._engine.storage, self._folder, request.cid, evaluation.content_type, fetched.data, note
+            )
 
     def _row(self, attempt: Attempt, frame: FrameRecord | None) -> AttemptRecord:
         """Return the attempt as the catalogue keeps it."""
@@ -308,6 +286,8 @@ class Capturer:
             health=json.dumps(attempt.health.to_dict()),
             baseline=evaluation.baseline.to_bytes() if evaluation else None,
             strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
+            degradation=_degradation(attempt) if attempt.transition is Transition.DEGRADED else None,
+            recovered=attempt.transition is Transition.RECOVERED,
         )
 
     async def _async_roll_back(self, attempt: Attempt, err: TimelapserError) -> None:
@@ -318,6 +298,20 @@ class Capturer:
         attempt.frame = attempt.committed = attempt.evaluation = None
         with suppress(Exception):
             await self._async_commit(attempt)
+
+
+def _degradation(attempt: Attempt) -> Degradation:
+    """Return what is known of the attempt that degraded its camera; the catalogue finds the stills."""
+    bad, pictures, in_a_row = bad_share(attempt.request.health)
+    faults = attempt.evaluation.faults if attempt.evaluation else ()
+    return Degradation(
+        since=attempt.health.quality.since or attempt.started_at,
+        bad=bad,
+        pictures=pictures,
+        in_a_row=in_a_row,
+        code=attempt.code,
+        faults=tuple(fault.kind for fault in sorted(faults, key=lambda fault: -fault.severity)),
+    )
 
 
 def _rank(evaluation: Evaluation) -> tuple[int, float]:

@@ -18,6 +18,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import callback, split_entity_id, valid_entity_id
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 import voluptuous as vol
 
 from .const import (
@@ -29,6 +30,7 @@ from .const import (
     SUBENTRY_TIMELAPSE,
     SYSTEM_UNIQUE_ID,
 )
+from .core.redact import redact
 from .flow_schema import (
     BATTERY_OPTIONS,
     CAMERA_SCHEMA,
@@ -41,6 +43,7 @@ from .flow_schema import (
     storage_schema,
 )
 from .media_root import AllowedRoots, judge_storage
+from .pictures import async_hold_look
 from .preview import async_preview_texts, async_unavailable_texts
 from .probe import Probe, async_probe_camera
 from .settings import GIGABYTE, default_media_root, system_settings
@@ -147,13 +150,17 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         """Show what the still is worth; without one, warn."""
         if user_input is not None:
             return await self.async_step_accept()
-        if (evaluation := self._probe.evaluation) is None:
+        probe = self._probe
+        if (evaluation := probe.evaluation) is None or probe.data is None:
             return await self.async_step_unavailable()
+        # The view that serves the still is set up with the integration, which has no entry yet the first time.
+        await async_setup_component(self.hass, DOMAIN, {})
+        look = async_hold_look(self.hass, self._entity_id, probe.data, evaluation.content_type)
         return self.async_show_form(
             step_id="preview",
             data_schema=vol.Schema({}),
             description_placeholders=await async_preview_texts(
-                self.hass, self._camera_name, self._probe, evaluation, registered=self._registry_id is not None
+                self.hass, self._camera_name, probe, evaluation, look, registered=self._registry_id is not None
             ),
             last_step=self._camera_completes,
         )
@@ -188,11 +195,13 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         return self._name_of(self._entity_id)
 
     def _name_of(self, entity_id: str) -> str:
-        """Return the name of a camera: its state's, or its registry entry's while it has no state."""
+        """Return the name of a camera: its state's, or its registry entry's while it has no state; never an address."""
         if (state := self.hass.states.get(entity_id)) is not None:
-            return state.name
-        registered = er.async_get(self.hass).async_get(entity_id)
-        return (registered and (registered.name or registered.original_name)) or entity_id
+            name = state.name
+        else:
+            registered = er.async_get(self.hass).async_get(entity_id)
+            name = (registered and (registered.name or registered.original_name)) or entity_id
+        return redact(name) if "://" in name else name
 
     @callback
     def _async_finish_camera(self) -> ConfigFlowResult:

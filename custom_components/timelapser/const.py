@@ -30,6 +30,13 @@ CONF_STRATEGY: Final = "strategy"
 CONF_QUARANTINE_DAYS: Final = "quarantine_days"
 DEFAULT_QUARANTINE_DAYS: Final = 14
 """Days that a rejected frame is kept to be looked at: two weekends."""
+CONF_QUARANTINE_COUNT: Final = "quarantine_count"
+DEFAULT_QUARANTINE_COUNT: Final = 10_000
+"""Rejected frames kept: a day and more of a broken camera at 10 s, and more than anybody looks through."""
+CONF_QUARANTINE_GB: Final = "quarantine_gb"
+"""Gigabytes (10^9 bytes) that rejected frames may take."""
+DEFAULT_QUARANTINE_GB: Final = 2
+"""As much as that many frames of a 1080p camera, of 0.2 MB each."""
 
 # Timelapse subentry data
 CONF_INTERVAL: Final = "interval"
@@ -43,6 +50,12 @@ CONF_KEEP_DAYS: Final = "keep_days"
 """Days that a frame is kept; 0 keeps it for ever."""
 DEFAULT_KEEP_DAYS: Final = 365
 """A year of a scene, and then the oldest day goes."""
+CONF_KEEP_COUNT: Final = "keep_count"
+"""Frames that are kept; absent for no limit."""
+CONF_KEEP_GB: Final = "keep_gb"
+"""Gigabytes (10^9 bytes) that the frames may take; absent for no limit."""
+CONF_PURGE_CURRENT: Final = "purge_current"
+"""Present and true when the limits are for the run under way too."""
 
 # System entry data
 CONF_MEDIA_ROOT: Final = "media_root"
@@ -60,3 +73,5 @@ EVENT_CAMERA_ONLINE: Final = f"{DOMAIN}_camera_online"
 EVENT_RUN_STARTED: Final = f"{DOMAIN}_run_started"
 EVENT_RUN_PAUSED: Final = f"{DOMAIN}_run_paused"
 EVENT_RUN_RESUMED: Final = f"{DOMAIN}_run_resumed"
+EVENT_RUN_COMPLETED: Final = f"{DOMAIN}_run_completed"
+EVENT_PURGE_COMPLETED: Final = f"{DOMAIN}_purge_completed"

@@ -18,14 +18,13 @@ from homeassistant.util import dt as dt_util
 
 from .announcer import Announcer
 from .bus import describe
+from .camera_issues import CameraIssues
 from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
 from .const import (
     CONF_BATTERY,
     CONF_CAMERA,
     DOMAIN,
-    EVENT_RUN_PAUSED,
-    EVENT_RUN_RESUMED,
     EVENT_RUN_STARTED,
     SUBENTRY_TIMELAPSE,
 )
@@ -33,7 +32,6 @@ from .core.errors import Code, StorageError, TimelapserError
 from .core.health import PROBE_FIRST, entity_available, reset_quality
 from .core.models import FrameRef, Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
-from .core.schedule import NextSlot
 from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
@@ -42,6 +40,7 @@ from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
 from .settings import policy_from, schedule_from, strategy_from
 from .snapshot import CameraSnapshot
+from .storage_watch import async_storage_watch
 from .sun import sun_elevation
 from .watch import SourceWatch
 
@@ -86,6 +85,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._fetcher: Fetcher | None = None
         self._lock = asyncio.Lock()
         self.announcer = Announcer(hass, entry, self.source)
+        self._issues = CameraIssues(hass, entry, self.source, self.state)
+        self._storage_watch = async_storage_watch(hass, engine)
         self._storage = StorageState.OK
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
         self._timer: CALLBACK_TYPE | None = None
@@ -112,7 +113,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._capturer = Capturer(
             self.engine, self._fetcher, self.policy, camera_id=self.config_entry.entry_id, folder=self.state.folder
         )
-        self._storage = await self.engine.async_run(self.engine.storage_state)
+        self._storage = await self._async_storage_state()
         self.planner.plan(dt_util.utcnow())
         self._publish()
         entry = self.config_entry
@@ -126,7 +127,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         now = dt_util.utcnow()
         self._started_at = now
         for timelapse_id in self.state.new_runs:
-            self.announcer.run(EVENT_RUN_STARTED, timelapse_id, self.state.runs[timelapse_id].id)
+            self.announcer.run(EVENT_RUN_STARTED, self.state.runs[timelapse_id])
         self.config_entry.async_on_unload(SourceWatch(self.hass, self.source, self._async_source_changed).stop)
         self.config_entry.async_on_unload(self.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_relocated))
         missed = sum(
@@ -155,6 +156,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self._timer()
             self._timer = None
         self._publisher.stop()
+        self._issues.stop()
         if self._fetcher is not None:
             self._fetcher.cancel()
         running = [task for task in (self._task, self._running) if task is not None and not task.done()]
@@ -171,11 +173,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     def _decide(self, timelapse_id: str, now: datetime) -> Reason:
         """Return why a timelapse does or does not capture at an instant."""
-        run = self.state.runs[timelapse_id]
         return decide(
             Facts(
-                run_state=run.state,
-                recording=not self.state.paused(timelapse_id),
+                run_state=self.state.run_state(timelapse_id),
+                recording=self.state.recording(timelapse_id),
                 camera_present=self.source.present or self._in_grace(now),
                 camera_on=self.source.on,
                 window=self.planner.window(timelapse_id, now),
@@ -215,14 +216,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def _async_tick(self) -> None:
         """Fill the due slots with one attempt, or probe, or only note the reasons; then arm the timer again."""
         now = dt_util.utcnow()
-        due: dict[str, NextSlot] = {}
+        due = self.planner.due(now)
         self._ticking = True
         try:
-            self._storage = await self.engine.async_run(self.engine.storage_state)
             if self._came_back:
                 self._came_back = False
                 self.state.health = entity_available(self.state.health, now)
-            due = self.planner.due(now)
+            self._storage = await self._async_storage_state()
             reasons = {timelapse_id: self._decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
             ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
             if self.source.entity is None and self._in_grace(now):
@@ -244,6 +244,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
                 self._publish()
                 self._arm()
 
+    async def _async_storage_state(self) -> StorageState:
+        """Return whether stills can be stored; the user is told when they cannot."""
+        state = await self.engine.async_run(self.engine.storage_state)
+        await self._storage_watch.async_heed(state)
+        return state
+
     def _next_probe(self, now: datetime) -> datetime | None:
         """Return when an unreachable camera is to be tried; one that is overdue waits no longer than the first."""
         connectivity = self.state.health.connectivity
@@ -260,7 +266,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         """Return whether any timelapse records, the camera could answer, and asking does not cost its battery."""
         if self.config_entry.data.get(CONF_BATTERY):
             return False
-        recording = any(not self.state.paused(timelapse_id) for timelapse_id in self.planner.schedules)
+        recording = any(self.state.recording(timelapse_id) for timelapse_id in self.planner.schedules)
         return recording and self.source.present and self.source.on
 
     # Attempts
@@ -275,17 +281,18 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         parent: Context | None = None,
     ) -> Attempt:
         """Make one attempt for all timelapses that are due, and tell of it."""
-        async with self._locked():
+        async with self.locked():
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
             attempt = await self._async_own(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
             self.announcer.attempt(attempt, parent)
+            self._storage_watch.note(attempt.code)
             if attempt.committed is not None and self.planner.missed:
                 await self.state.async_add_missed(*self.planner.take_missed())
             return attempt
 
     @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[None]:
+    async def locked(self) -> AsyncIterator[None]:
         """Wait for a running attempt; who waited while the camera was unloaded is told."""
         async with self._lock:
             if self._stopped:
@@ -312,7 +319,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             slot_at=slot_at,
             budget_s=budget_s,
             keep=keep,
-            runs={timelapse_id: self.state.runs[timelapse_id].id for timelapse_id in timelapse_ids},
+            runs={
+                timelapse_id: self.state.runs[timelapse_id].id
+                for timelapse_id in timelapse_ids
+                if self.state.recording(timelapse_id)
+            },
             sequence=self.state.row.captured + self.state.row.rejected + 1,
             health=self.state.health,
             baseline=self.state.baseline,
@@ -324,6 +335,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         """Show what the change means for the timelapses, and try an unreachable camera at once when it comes back."""
         if self._snapshot(dt_util.utcnow()).matters(self.data):
             self._publish()
+        self._follow_issues()
         if came_back and self.state.health.connectivity.breaker_open:
             self._came_back = True
             self._arm()
@@ -336,9 +348,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self._manual_at is not None and now - self._manual_at < MANUAL_GAP:
             raise rate_limited()
         self._manual_at = now
-        if await self.engine.async_run(self.engine.storage_state) is StorageState.FULL:
+        if await self._async_storage_state() is StorageState.FULL:
             raise attempt_error(Code.STORAGE_FULL, new_ulid())
-        recording = [timelapse_id for timelapse_id in self.planner.schedules if not self.state.paused(timelapse_id)]
+        recording = [timelapse_id for timelapse_id in self.planner.schedules if self.state.recording(timelapse_id)]
         attempt = await self._async_attempt(now, recording, MIN_BUDGET_S, parent=context)
         self._publish(force=True)
         self._arm()
@@ -346,18 +358,22 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
         return describe(attempt)
 
-    async def async_evaluate(self) -> dict[str, Any]:
+    async def async_look(self, budget_s: float = MIN_BUDGET_S) -> Attempt:
         """Fetch and score now; nothing is kept and nothing counts."""
-        async with self._locked():
-            request = self._request(dt_util.utcnow(), [], MIN_BUDGET_S, keep=False)
-            attempt = await self._async_own(self._capturer.async_look(request))
+        async with self.locked():
+            request = self._request(dt_util.utcnow(), [], budget_s, keep=False)
+            return await self._async_own(self._capturer.async_look(request))
+
+    async def async_evaluate(self) -> dict[str, Any]:
+        """Fetch and score now, and describe what was found."""
+        attempt = await self.async_look()
         if attempt.evaluation is None:
             raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
         return describe(attempt)
 
     async def async_reset_degraded(self, context: Context | None = None) -> dict[str, Any]:
         """Leave degraded mode and begin the count of bad frames anew."""
-        async with self._locked():
+        async with self.locked():
             changed = self.state.health.quality.degraded
             await self.state.async_set_health(reset_quality(self.state.health))
         if changed:
@@ -365,14 +381,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._publish(force=True)
         return {"changed": changed, "health": self.state.health.health}
 
-    async def async_set_recording(self, subentry_id: str, recording: bool) -> None:
-        """Resume or pause a timelapse."""
-        if self.state.paused(subentry_id) is not recording:
-            return
-        await self.state.async_set_paused(subentry_id, not recording)
-        event_type = EVENT_RUN_RESUMED if recording else EVENT_RUN_PAUSED
-        self.announcer.run(event_type, subentry_id, self.state.runs[subentry_id].id)
-        self.planner.advance(subentry_id, dt_util.utcnow())
+    @callback
+    def async_run_changed(self, timelapse_id: str) -> None:
+        """Follow a run that was started, paused, resumed or completed."""
+        self.planner.advance(timelapse_id, dt_util.utcnow())
         self._publish(force=True)
         self._arm()
 
@@ -384,9 +396,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             return None
 
     async def async_recount(self) -> None:
-        """Show the counts anew after stills were removed."""
-        await self.state.async_recount()
+        """Show the counts anew after stills were removed; between attempts, so that none of theirs is undone."""
+        async with self._lock:
+            if self._stopped:
+                return
+            await self.state.async_recount()
         self._publish(force=True)
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether the camera is unloaded or about to be."""
+        return self._stopped
 
     # Publishing
 
@@ -397,6 +417,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         snapshot = self._snapshot(now)
         if force or snapshot != self.data:
             self._publisher.publish(snapshot, now, at_once=force or snapshot.matters(self.data))
+        self._follow_issues()
+
+    @callback
+    def _follow_issues(self) -> None:
+        """Bring the camera's issues in step, once Home Assistant has started."""
+        if self._started_at is not None and not self._stopped:
+            self._issues.follow(max(timedelta(), self._started_at + START_GRACE - dt_util.utcnow()))
 
     def _snapshot(self, now: datetime) -> CameraSnapshot:
         """Return what is to be seen now."""

@@ -3,23 +3,29 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 import logging
 import os
 from pathlib import Path
+import threading
+import time
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from sqlalchemy import Connection
 
+from .care import CatalogueCare
 from .const import DOMAIN, SYSTEM_UNIQUE_ID
-from .core.catalogue import queries
+from .core.catalogue import queries, rebuild
 from .core.catalogue.store import Catalogue
 from .core.errors import Code, StorageError, TimelapserError
 from .core.readiness import StorageState
+from .core.recovery import adopt_orphans, restore, write_indexes
 from .core.storage import Storage
 from .settings import SystemSettings, system_settings
 
@@ -30,6 +36,12 @@ COMPUTE_THREADS: Final = min(4, os.cpu_count() or 1)
 
 FETCH_THREADS: Final = 32
 """Streams that are read at the same time; one thread each, idle threads cost nothing."""
+
+FETCH_WAIT_S: Final = 4.0
+"""Seconds that closing waits for streams that are being read. One that hangs longer, as only a camera that answers by
+the byte makes it, ends by itself and holds nothing of ours."""
+
+_FETCH_NAME: Final = f"{DOMAIN}-fetch"
 
 FREE_FLOOR_BYTES: Final = 512_000_000
 FREE_FLOOR_SHARE: Final = 0.02
@@ -45,17 +57,25 @@ _DATA_LOCK: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_lock")
 class Engine:
     """Catalogue, storage root and the two pools."""
 
-    storage: Storage
-    """Known once the engine is open."""
+    def __init__(self, hass: HomeAssistant, settings: SystemSettings, *, restore: bool, adopt: bool = False) -> None:
+        """Prepare; nothing is touched until ``async_open``.
 
-    def __init__(self, hass: HomeAssistant, settings: SystemSettings, *, restore: bool) -> None:
-        """Prepare; nothing is touched until ``async_open``; ``restore`` prefers what the catalogue keeps."""
+        ``restore`` prefers what the catalogue keeps; ``adopt`` takes the folder for the storage whatever its marker is.
+        """
         self.hass = hass
         self.settings = settings
         self._restore = restore
-        self.catalogue = Catalogue(catalogue_path(hass))
+        self._adopt = adopt
+        self.catalogue = Catalogue(catalogue_path(hass), self._tell_damage)
+        self._care = CatalogueCare(hass, self.catalogue, self._async_restart)
+        self._unclean = False
+        self._indexed: dict[str, bytes] = {}
+        self._indexing = threading.Lock()
+        self._storage: Storage | None = None
         self.compute = ThreadPoolExecutor(COMPUTE_THREADS, f"{DOMAIN}-compute")
-        self.fetch = ThreadPoolExecutor(FETCH_THREADS, f"{DOMAIN}-fetch")
+        self.fetch = ThreadPoolExecutor(FETCH_THREADS, _FETCH_NAME)
+        self.on_close: list[CALLBACK_TYPE] = []
+        """Called when the engine closes, by whoever needs to stop with it."""
         self._users = 0
         self._unsub_close: CALLBACK_TYPE | None = None
 
@@ -67,24 +87,50 @@ class Engine:
             await self.async_close()
             raise
         self._unsub_close = self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_on_close)
+        self._care.async_start(self.storage, soon=self._unclean)
 
     async def _async_on_close(self, _event: Event) -> None:
         """Close with Home Assistant, which does not unload entries."""
         self._unsub_close = None
         await self.async_close()
 
+    def _tell_damage(self) -> None:
+        """Hand the news over to the event loop (any thread)."""
+        self.hass.loop.call_soon_threadsafe(self._async_on_damage)
+
+    @callback
+    def _async_on_damage(self) -> None:
+        """Begin anew with all cameras: closing sets the damaged catalogue aside, opening makes a new one."""
+        _LOGGER.warning("The catalogue is damaged; all cameras are loaded anew, with a new one")
+        self._async_restart()
+
+    @callback
+    def _async_restart(self) -> None:
+        self.hass.async_create_background_task(async_restart_cameras(self.hass), f"{DOMAIN} restart")
+
     def _open(self) -> None:
         report = self.catalogue.open()
         if report.rebuilt:
             _LOGGER.warning("The catalogue was damaged; it was moved aside and a new one was made")
+            self.catalogue.submit(rebuild.begin).result()
+        self._unclean = report.unclean
         config_dir = Path(self.hass.config.config_dir)
         meta = {key: self.catalogue.read(partial(queries.get_meta, key=key)) for key in (META_UUID, META_SETTINGS)}
         kept = SystemSettings.from_meta(text, config_dir) if (text := meta[META_SETTINGS]) else None
         if self._restore and kept is not None:
             self.settings = kept
         same_root = kept is not None and kept.media_root == self.settings.media_root
-        self.storage = Storage(self.settings.media_root)
-        uuid = self.storage.open(expected_uuid=meta[META_UUID] if same_root else None)
+        storage = Storage(self.settings.media_root)
+        expected = meta[META_UUID] if same_root and not self._adopt else None
+        # The storage of a catalogue that was damaged has a marker, unless its disk is not there.
+        create = self._adopt or not self.catalogue.read(rebuild.begun)
+        self._storage = storage
+        uuid = storage.open(expected_uuid=expected, create=create)
+        storage.claim()
+        if meta[META_UUID] is None:
+            restore(storage, self.catalogue, dt_util.utcnow())
+        if self.rebuilding:
+            storage.track()
 
         def remember(conn: Connection) -> None:
             queries.set_meta(conn, META_UUID, uuid)
@@ -92,20 +138,39 @@ class Engine:
 
         self.catalogue.submit(remember).result()
 
+    def adopt_storage(self) -> None:
+        """Take the folder at the storage's place for the storage, marked anew if it has no marker (compute pool)."""
+        uuid = self.storage.open()
+        self.storage.claim()
+        self.catalogue.submit(partial(queries.set_meta, key=META_UUID, value=uuid)).result()
+
     async def async_close(self) -> None:
         """Stop the pools and close the catalogue; returns when all threads are back."""
+        while self.on_close:
+            self.on_close.pop()()
         if self._unsub_close:
             self._unsub_close()
             self._unsub_close = None
+        await self._care.async_stop()
         self.compute.shutdown(wait=False, cancel_futures=True)
         self.fetch.shutdown(wait=False, cancel_futures=True)
 
         def close() -> None:
             self.compute.shutdown(wait=True)
-            self.fetch.shutdown(wait=True)
+            _wait_for_reads()
+            self._write_indexes()
             self.catalogue.close()
+            if self._storage is not None:
+                self._storage.close()
 
         await self.hass.async_add_executor_job(close)
+
+    @property
+    def storage(self) -> Storage:
+        """Return the storage; the engine has to be open."""
+        if self._storage is None:
+            raise StorageError(Code.STORAGE_MARKER, "not open")
+        return self._storage
 
     async def async_run[T](self, job: Callable[[], T]) -> T:
         """Run a job in the compute pool."""
@@ -116,7 +181,31 @@ class Engine:
 
         A commit that has started is never abandoned: cancelling the caller waits for it.
         """
-        return await asyncio.shield(asyncio.wrap_future(self.catalogue.submit(job)))
+        written = await asyncio.shield(asyncio.wrap_future(self.catalogue.submit(job)))
+        self.hass.loop.run_in_executor(self.compute, self._write_indexes)
+        return written
+
+    def recover(self, camera_id: str, folder: str, since: datetime | None) -> None:
+        """Adopt what a kill left of a camera, and bring its index in step; before its first capture (compute pool).
+
+        While a lost catalogue is rebuilt, all that comes of itself.
+        """
+        if not self.rebuilding:
+            adopt_orphans(self.storage, self.catalogue, camera_id, folder, since)
+        self._write_indexes(camera_id)
+
+    @property
+    def rebuilding(self) -> bool:
+        """Return whether stills of a lost catalogue are still to be entered (compute pool)."""
+        return self.catalogue.read(rebuild.awaiting) is not None
+
+    def _write_indexes(self, camera_id: str | None = None) -> None:
+        """Bring the indexes beside the pictures in step; a storage that is away gets them with the next change."""
+        with self._indexing:
+            try:
+                write_indexes(self.storage, self.catalogue, self._indexed, camera_id)
+            except TimelapserError as err:
+                _LOGGER.debug("The index of a camera could not be written: %s", err)
 
     async def async_read[T](self, job: Callable[[Connection], T]) -> T:
         """Run a query in the compute pool."""
@@ -134,6 +223,14 @@ class Engine:
         if budget is not None and self.catalogue.read(queries.storage_bytes) >= budget:
             return StorageState.FULL
         return StorageState.OK
+
+
+def _wait_for_reads() -> None:
+    """Wait for the threads of a fetch pool that was shut down, but not for ever."""
+    end = time.monotonic() + FETCH_WAIT_S
+    for thread in threading.enumerate():
+        if thread.name.startswith(_FETCH_NAME):
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def catalogue_path(hass: HomeAssistant) -> Path:
@@ -162,6 +259,35 @@ async def async_release_engine(hass: HomeAssistant) -> None:
         if engine._users == 0:  # noqa: SLF001
             del hass.data[DATA_ENGINE]
             await engine.async_close()
+
+
+async def async_restart_cameras(hass: HomeAssistant) -> None:
+    """Load all cameras anew, and the engine with them; those that are being set up are waited for."""
+
+    def cameras(*states: ConfigEntryState) -> list[ConfigEntry]:
+        entries = hass.config_entries.async_entries(DOMAIN)
+        return [entry for entry in entries if entry.unique_id != SYSTEM_UNIQUE_ID and entry.state in states]
+
+    for camera in cameras(ConfigEntryState.SETUP_IN_PROGRESS):
+        async with camera.setup_lock:
+            pass
+    loaded = cameras(ConfigEntryState.LOADED)
+    for camera in loaded:
+        await hass.config_entries.async_unload(camera.entry_id)
+    for camera in loaded:
+        await hass.config_entries.async_setup(camera.entry_id)
+
+
+async def async_adopt_storage(hass: HomeAssistant) -> None:
+    """Take the folder at the storage's place for the storage, also when nothing runs because it is another one."""
+    async with hass.data.setdefault(_DATA_LOCK, asyncio.Lock()):
+        if (running := hass.data.get(DATA_ENGINE)) is not None:
+            await running.async_run(running.adopt_storage)
+            return
+        missing = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, SYSTEM_UNIQUE_ID) is None
+        engine = Engine(hass, system_settings(hass), restore=missing, adopt=True)
+        await engine.async_open()
+        await engine.async_close()
 
 
 async def async_archive_camera(hass: HomeAssistant, camera_id: str) -> None:

@@ -1,9 +1,13 @@
 """Core errors as Home Assistant raises them: translated, with the code and a reference."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady, HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
 from .core.errors import Code, TimelapserError
+from .core.ulid import new_ulid
 
 _PERMANENT = (Code.CATALOGUE_FOREIGN, Code.CATALOGUE_NEWER)
 """Set-up errors that no retry mends."""
@@ -36,5 +40,27 @@ def rate_limited() -> ServiceValidationError:
 def setup_error(err: TimelapserError) -> ConfigEntryError | ConfigEntryNotReady:
     """Return what set-up raises: to be tried again, or for the user to mend."""
     kind = ConfigEntryError if err.code in _PERMANENT else ConfigEntryNotReady
-    key = "storage_unusable" if err.code.startswith("TL-FS") else "catalogue_unusable"
+    if err.code is Code.STORAGE_IN_USE:
+        key = "storage_in_use"
+    else:
+        key = "storage_unusable" if err.code.startswith("TL-FS") else "catalogue_unusable"
     return kind(translation_domain=DOMAIN, translation_key=key, translation_placeholders={"code": err.code})
+
+
+def invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return what an action raises that was asked for something that cannot be."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
+    )
+
+
+@contextmanager
+def translated() -> Iterator[str]:
+    """Give a reference, and raise an error of the core as what users read, with that reference."""
+    cid = new_ulid()
+    try:
+        yield cid
+    except TimelapserError as err:
+        code = Code.UNEXPECTED if err.code is Code.NOT_FOUND else err.code
+        # The cause behind a cause may hold a path, and Home Assistant logs the whole chain.
+        raise attempt_error(code, cid) from None

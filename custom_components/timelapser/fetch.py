@@ -18,7 +18,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from .core.detection.gate import gate
-from .core.errors import CameraError, Code, ImageError, TimelapserError
+from .core.errors import CameraError, Code, ImageError
 from .core.keyframe import KeyFrame, StreamRefusedError, read_key_frame
 from .core.models import FetchEvidence, FetchStrategy, Freshness
 from .core.redact import redact
@@ -234,7 +234,7 @@ class Fetcher:
             else:
                 size = _size(data)
                 last = Fetched(data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT))
-                if first is None:
+                if first_size is None:
                     first, first_size = data, size
                 elif data != first and size == (expected_size or first_size):
                     return Fetched(
@@ -259,8 +259,6 @@ class Fetcher:
         try:
             async with asyncio.timeout(SNAPSHOT_TIMEOUT_S + 1):
                 image = await async_get_image(self.hass, entity_id, timeout=SNAPSHOT_TIMEOUT_S)
-        except TimelapserError:
-            raise
         except TimeoutError:
             raise CameraError(Code.CAMERA_TIMEOUT, "no answer") from None
         except asyncio.CancelledError as err:
@@ -272,9 +270,10 @@ class Fetcher:
                 # Home Assistant turns a cancellation into the words of an empty image.
                 raise asyncio.CancelledError from None
             raise self._camera_error(err, self.hass.loop.time() - started) from err
-        if not image.content:
-            raise CameraError(Code.CAMERA_EMPTY, "empty image")
-        return bytes(image.content)
+        content: object = image.content
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise CameraError(Code.CAMERA_RAISED, f"{type(content).__name__} in place of a picture")
+        return bytes(content)
 
     def _camera_error(self, err: Exception, elapsed_s: float) -> CameraError:
         """Name what the camera layer raised by the camera's state, then by the exception's type.
@@ -285,16 +284,25 @@ class Fetcher:
             return CameraError(Code.CAMERA_OFF, "the camera is off")
         if self.source.entity is None:
             return CameraError(Code.CAMERA_MISSING, "the camera entity is gone")
-        if isinstance(err, HomeAssistantError) and str(err).startswith("Unable to get image"):
-            empty = str(err) == "Unable to get image" and elapsed_s < SNAPSHOT_TIMEOUT_S - 1
+        words = _words(err)
+        if isinstance(err, HomeAssistantError) and words.startswith("Unable to get image"):
+            empty = words == "Unable to get image" and elapsed_s < SNAPSHOT_TIMEOUT_S - 1
             return CameraError(Code.CAMERA_EMPTY if empty else Code.CAMERA_TIMEOUT, "the camera gave no image")
-        return CameraError(Code.CAMERA_RAISED, f"{type(err).__name__}: {redact(str(err))}")
+        return CameraError(Code.CAMERA_RAISED, f"{type(err).__name__}: {redact(words)}")
 
 
 def _retrieve(future: asyncio.Future[KeyFrame]) -> None:
     """Consume the result of a read that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
+
+
+def _words(err: Exception) -> str:
+    """Return what an exception says; some of those that libraries make cannot say anything."""
+    try:
+        return str(err)
+    except Exception:  # noqa: BLE001 - that is anything again
+        return ""
 
 
 def _keep_awake(camera: Camera) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
-from homeassistant.const import CONF_NAME, UnitOfTime
+from homeassistant.const import CONF_NAME, UnitOfInformation, UnitOfTime
 from homeassistant.helpers.selector import (
     BooleanSelector,
     EntitySelector,
@@ -30,9 +30,14 @@ from .const import (
     CONF_BYTE_BUDGET,
     CONF_CAMERA,
     CONF_INTERVAL,
+    CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
+    CONF_KEEP_GB,
     CONF_MEDIA_ROOT,
+    CONF_PURGE_CURRENT,
+    CONF_QUARANTINE_COUNT,
     CONF_QUARANTINE_DAYS,
+    CONF_QUARANTINE_GB,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -40,7 +45,9 @@ from .const import (
     CONF_WINDOW_END,
     CONF_WINDOW_START,
     DEFAULT_KEEP_DAYS,
+    DEFAULT_QUARANTINE_COUNT,
     DEFAULT_QUARANTINE_DAYS,
+    DEFAULT_QUARANTINE_GB,
 )
 from .core.models import FetchStrategy, QualityPolicy, WindowKind
 from .core.schedule import MAX_INTERVAL, MAX_SUN_OFFSET, MIN_INTERVAL
@@ -92,6 +99,7 @@ class TimelapseFormError(StrEnum):
     NAME_CONTROL_CHARS = "name_control_chars"
     NAME_LENGTH = "name_length"
     OFFSET_OUT_OF_RANGE = "offset_out_of_range"
+    OUT_OF_RANGE = "out_of_range"
     RETENTION_OUT_OF_RANGE = "retention_out_of_range"
     TIME_FORMAT = "time_format"
     WINDOW_EMPTY = "window_empty"
@@ -136,7 +144,7 @@ class NumberRule:
         config = NumberSelectorConfig(
             min=self.low,
             max=self.high,
-            step=1,
+            step=1 if self.whole or self.slider else "any",
             mode=NumberSelectorMode.SLIDER if self.slider else NumberSelectorMode.BOX,
         )
         if self.unit is not None:
@@ -153,7 +161,7 @@ class NumberRule:
     @property
     def text(self) -> str:
         """Return the range as it is told to the user."""
-        return f"{self.low:g} – {self.high:g}"
+        return f"{self.low:.12g} – {self.high:.12g}"
 
 
 OPTION_RULES: Final[Mapping[str, NumberRule]] = {
@@ -163,8 +171,15 @@ OPTION_RULES: Final[Mapping[str, NumberRule]] = {
     "degraded_share": NumberRule(low=10, high=100, whole=False, unit="%", slider=True),
     "recover_after": NumberRule(low=1, high=50),
     CONF_QUARANTINE_DAYS: NumberRule(low=1, high=3650, unit=UnitOfTime.DAYS),
+    CONF_QUARANTINE_COUNT: NumberRule(low=1, high=1_000_000),
+    CONF_QUARANTINE_GB: NumberRule(low=0.1, high=10_000, whole=False, unit=UnitOfInformation.GIGABYTES),
 }
-KEEP_RULE: Final = NumberRule(low=0, high=3650, unit=UnitOfTime.DAYS)
+KEEP_RULES: Final[Mapping[str, NumberRule]] = {
+    CONF_KEEP_DAYS: NumberRule(low=0, high=3650, unit=UnitOfTime.DAYS),
+    CONF_KEEP_COUNT: NumberRule(low=0, high=10_000_000),
+    CONF_KEEP_GB: NumberRule(low=0, high=100_000, whole=False, unit=UnitOfInformation.GIGABYTES),
+}
+"""The limits for the frames of a timelapse; 0 is none."""
 _OFFSET_LIMIT: Final = MAX_SUN_OFFSET.total_seconds() / 60
 OFFSET_RULE: Final = NumberRule(low=-_OFFSET_LIMIT, high=_OFFSET_LIMIT, unit=UnitOfTime.MINUTES)
 
@@ -225,7 +240,10 @@ def timelapse_schema(interval: str) -> vol.Schema:
                     translation_key="window",
                 )
             ),
-            vol.Required(CONF_KEEP_DAYS, default=DEFAULT_KEEP_DAYS): KEEP_RULE.field(),
+            vol.Required(CONF_KEEP_DAYS, default=DEFAULT_KEEP_DAYS): KEEP_RULES[CONF_KEEP_DAYS].field(),
+            vol.Required(CONF_KEEP_COUNT, default=0): KEEP_RULES[CONF_KEEP_COUNT].field(),
+            vol.Required(CONF_KEEP_GB, default=0): KEEP_RULES[CONF_KEEP_GB].field(),
+            vol.Required(CONF_PURGE_CURRENT, default=False): BooleanSelector(),
         }
     )
 
@@ -242,6 +260,8 @@ def option_defaults() -> dict[str, Any]:
         "degraded_share": policy.degraded_share,
         "recover_after": policy.recover_after,
         CONF_QUARANTINE_DAYS: DEFAULT_QUARANTINE_DAYS,
+        CONF_QUARANTINE_COUNT: DEFAULT_QUARANTINE_COUNT,
+        CONF_QUARANTINE_GB: DEFAULT_QUARANTINE_GB,
     }
 
 

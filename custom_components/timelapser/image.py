@@ -62,6 +62,12 @@ class CameraImage(TimelapserEntity, ImageEntity):
         self._take_frame()
         super()._handle_coordinator_update()
 
+    @property
+    @override
+    def entity_picture(self) -> str | None:
+        """Return the address of the picture; none while there is none, as a browser remembers that it got nothing."""
+        return None if self._frame is None else super().entity_picture
+
     @override
     async def async_image(self) -> bytes | None:
         """Return the bytes of the frame's file; None without a frame or when its file is gone."""

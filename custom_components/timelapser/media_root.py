@@ -1,6 +1,7 @@
 """Where the frames may go: the judgement of a folder that a user chose, before anything is made in it."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 import math
@@ -75,7 +76,11 @@ class StorageVerdict:
 def judge_storage(root: str, budget_gb: float | None, allowed: AllowedRoots) -> StorageVerdict:
     """Judge a media root and a byte budget in gigabytes (blocking: it looks at the disk and writes a probe)."""
     path = _path_error(root, allowed)
-    free = None if path else shutil.disk_usage(_existing(Path(root))).free
+    free = None
+    if path is None:
+        # A disk that goes away in between takes the figure with it, and not the form.
+        with suppress(OSError):
+            free = shutil.disk_usage(_existing(Path(root))).free
     return StorageVerdict(
         path=path,
         budget=_budget_error(budget_gb, free),
@@ -93,6 +98,9 @@ def _path_error(root: str, allowed: AllowedRoots) -> MediaRootError | None:
         direct = Path(os.path.realpath(base)) / path.relative_to(base)
         if path.is_symlink() or os.path.realpath(path) != str(direct):
             return MediaRootError.PATH_SYMLINK
+        with suppress(FileNotFoundError, NotADirectoryError):
+            # Of a name that is too long for the disk, exists() only says that it is not there.
+            path.lstat()
         if path.exists():
             folder = path
         elif path.parent.exists() or path.parent == allowed.own:

@@ -46,13 +46,24 @@ class Planner:
         self.slots[timelapse_id] = self._following(timelapse_id, after)
 
     def due(self, now: datetime) -> dict[str, NextSlot]:
-        """Return the newest due slot of each timelapse that has one; older ones count as missed."""
+        """Return the newest due slot of each timelapse that has one; older ones are behind us and count as missed.
+
+        So does the newest when its time is over, as after a sleep that ends outside of the window.
+        """
         self._settled_until = now
-        return {
-            timelapse_id: self._newest(timelapse_id, slot, now)
-            for timelapse_id, slot in self.slots.items()
-            if slot and slot.at <= now
-        }
+        due: dict[str, NextSlot] = {}
+        for timelapse_id, slot in list(self.slots.items()):
+            if slot is None or slot.at > now:
+                continue
+            passed = self.passed(timelapse_id, slot.at, now)
+            newest = self._following(timelapse_id, now - self.schedules[timelapse_id].interval) if passed else slot
+            if newest and newest.at <= now < newest.at + self.schedules[timelapse_id].interval:
+                self.missed += passed
+                due[timelapse_id] = newest
+            else:
+                self.missed += passed + 1
+                self.advance(timelapse_id, now)
+        return due
 
     def passed(self, timelapse_id: str, start: datetime, end: datetime) -> int:
         """Return the number of slots of a timelapse in (start, end]."""
@@ -75,15 +86,6 @@ class Planner:
 
     def _following(self, timelapse_id: str, after: datetime) -> NextSlot | None:
         return next_slot(self.schedules[timelapse_id], after, dt_util.get_default_time_zone(), self._sun)
-
-    def _newest(self, timelapse_id: str, slot: NextSlot, now: datetime) -> NextSlot:
-        """Return the newest of the slots that are due."""
-        passed = self.passed(timelapse_id, slot.at, now)
-        if not passed:
-            return slot
-        self.missed += passed
-        newest = self._following(timelapse_id, now - self.schedules[timelapse_id].interval)
-        return newest if newest and newest.at <= now else slot
 
 
 def attempt_budget(slots: Iterable[NextSlot], now: datetime) -> float:

@@ -13,9 +13,14 @@ from homeassistant.core import HomeAssistant
 from .const import (
     CONF_BYTE_BUDGET,
     CONF_INTERVAL,
+    CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
+    CONF_KEEP_GB,
     CONF_MEDIA_ROOT,
+    CONF_PURGE_CURRENT,
+    CONF_QUARANTINE_COUNT,
     CONF_QUARANTINE_DAYS,
+    CONF_QUARANTINE_GB,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -23,14 +28,17 @@ from .const import (
     CONF_WINDOW_END,
     CONF_WINDOW_START,
     DEFAULT_KEEP_DAYS,
+    DEFAULT_QUARANTINE_COUNT,
     DEFAULT_QUARANTINE_DAYS,
+    DEFAULT_QUARANTINE_GB,
     DOMAIN,
     SYSTEM_UNIQUE_ID,
 )
 from .core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+from .core.retention import Limits
 
 GIGABYTE: Final = 10**9
-"""Bytes; the unit of the budget in forms and entries."""
+"""Bytes; the unit of sizes in forms and entries."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,9 +95,13 @@ def strategy_from(options: Mapping[str, Any]) -> FetchStrategy:
     return FetchStrategy(options.get(CONF_STRATEGY, FetchStrategy.AUTO))
 
 
-def quarantine_from(options: Mapping[str, Any]) -> timedelta:
-    """Return how long a camera's rejected frames are kept."""
-    return timedelta(days=options.get(CONF_QUARANTINE_DAYS, DEFAULT_QUARANTINE_DAYS))
+def quarantine_limits_from(options: Mapping[str, Any]) -> Limits:
+    """Return which of a camera's rejected frames are kept."""
+    return Limits(
+        age=timedelta(days=options.get(CONF_QUARANTINE_DAYS, DEFAULT_QUARANTINE_DAYS)),
+        count=options.get(CONF_QUARANTINE_COUNT, DEFAULT_QUARANTINE_COUNT),
+        byte_count=round(options.get(CONF_QUARANTINE_GB, DEFAULT_QUARANTINE_GB) * GIGABYTE),
+    )
 
 
 def schedule_from(data: Mapping[str, Any]) -> Schedule:
@@ -111,6 +123,16 @@ def schedule_from(data: Mapping[str, Any]) -> Schedule:
     return Schedule(interval=timedelta(seconds=data[CONF_INTERVAL]), window=window)
 
 
-def keep_from(data: Mapping[str, Any]) -> timedelta | None:
-    """Return how long the frames of a timelapse are kept; None for ever."""
-    return timedelta(days=days) if (days := data.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS)) else None
+def frame_limits_from(data: Mapping[str, Any]) -> Limits:
+    """Return which frames of a timelapse are kept."""
+    gigabytes: float | None = data.get(CONF_KEEP_GB)
+    return Limits(
+        age=timedelta(days=days) if (days := data.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS)) else None,
+        count=data.get(CONF_KEEP_COUNT),
+        byte_count=None if gigabytes is None else round(gigabytes * GIGABYTE),
+    )
+
+
+def limits_current_run(data: Mapping[str, Any]) -> bool:
+    """Return whether the limits of a timelapse are for the run under way too."""
+    return bool(data.get(CONF_PURGE_CURRENT))

@@ -9,6 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SUBENTRY_TIMELAPSE
 from .coordinator import TimelapserConfigEntry
 from .entity import TimelapseEntity
+from .recording import async_record, async_rest
 
 # Off and on in quick succession must reach the catalogue in that order.
 PARALLEL_UPDATES = 1
@@ -37,10 +38,10 @@ class RecordingSwitch(TimelapseEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Resume the timelapse."""
-        await self.coordinator.async_set_recording(self._subentry_id, recording=True)
+        """Resume the timelapse, or begin a new run when the last one is completed."""
+        await async_record(self.coordinator, self._subentry_id, self._context)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Pause the timelapse."""
-        await self.coordinator.async_set_recording(self._subentry_id, recording=False)
+        await async_rest(self.coordinator, self._subentry_id, self._context)

@@ -8,7 +8,10 @@ import voluptuous as vol
 
 from .const import (
     CONF_INTERVAL,
+    CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
+    CONF_KEEP_GB,
+    CONF_PURGE_CURRENT,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
     CONF_WINDOW,
@@ -21,7 +24,7 @@ from .core.schedule import MAX_INTERVAL, MIN_INTERVAL
 from .flow_schema import (
     BATTERY_INTERVAL,
     DEFAULT_INTERVAL,
-    KEEP_RULE,
+    KEEP_RULES,
     OFFSET_RULE,
     SUN_SCHEMA,
     TIME_SCHEMA,
@@ -82,7 +85,7 @@ class TimelapseFlow(ConfigSubentryFlow):
             description_placeholders={
                 "min": interval_text(MIN_INTERVAL.total_seconds()),
                 "max": interval_text(MAX_INTERVAL.total_seconds()),
-                "keep_days": KEEP_RULE.text,
+                **{key: rule.text for key, rule in KEEP_RULES.items()},
             },
         )
 
@@ -94,9 +97,16 @@ class TimelapseFlow(ConfigSubentryFlow):
             errors[CONF_NAME] = name_error
         if (interval := parse_interval(user_input[CONF_INTERVAL])) is None:
             errors[CONF_INTERVAL] = TimelapseFormError.INTERVAL_OUT_OF_RANGE
-        if (keep_days := KEEP_RULE.parse(user_input[CONF_KEEP_DAYS])) is None:
-            errors[CONF_KEEP_DAYS] = TimelapseFormError.RETENTION_OUT_OF_RANGE
-        self._data = {CONF_INTERVAL: interval, CONF_WINDOW: user_input[CONF_WINDOW], CONF_KEEP_DAYS: keep_days}
+        kept = {key: rule.parse(user_input[key]) for key, rule in KEEP_RULES.items()}
+        for key in (key for key, number in kept.items() if number is None):
+            days = key == CONF_KEEP_DAYS
+            errors[key] = TimelapseFormError.RETENTION_OUT_OF_RANGE if days else TimelapseFormError.OUT_OF_RANGE
+        # Days have a default; the other limits are there or not.
+        extra = {key: kept[key] for key in (CONF_KEEP_COUNT, CONF_KEEP_GB) if kept[key]}
+        if user_input[CONF_PURGE_CURRENT]:
+            extra[CONF_PURGE_CURRENT] = True
+        recipe = {CONF_INTERVAL: interval, CONF_WINDOW: user_input[CONF_WINDOW], CONF_KEEP_DAYS: kept[CONF_KEEP_DAYS]}
+        self._data = recipe | extra
         return errors
 
     def _taken_names(self) -> list[str]:

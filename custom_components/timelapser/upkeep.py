@@ -1,21 +1,24 @@
-"""The daily round: what has grown too old goes, so that neither disk nor catalogue grows for ever."""
+"""The rounds that remove what has grown too old or too much, so that neither disk nor catalogue grows for ever."""
 
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 import logging
 from typing import Final
 
 from homeassistant.core import callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.util import dt as dt_util
+from sqlalchemy import Connection
 
-from .const import SUBENTRY_TIMELAPSE
 from .coordinator import CameraCoordinator
 from .core.catalogue import queries
-from .core.errors import TimelapserError
-from .core.models import FrameKind
-from .core.retention import expire, expire_timelapse
-from .settings import keep_from, quarantine_from
+from .core.errors import Code, TimelapserError
+from .core.retention import Limits, Plan, Rule
+from .core.ulid import new_ulid
+from .purge import PurgeTrigger, announce, async_apply, configured
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,6 +26,8 @@ FIRST_ROUND: Final = timedelta(minutes=10)
 """Wait after the start: Home Assistant has better things to do then."""
 ROUND: Final = timedelta(days=1)
 """Age limits are in days."""
+LIGHT_ROUND: Final = timedelta(hours=1)
+"""Limits of number and size are checked as often: by so much of captures they may be exceeded."""
 ROUND_LIMIT: Final = 20_000
 """Stills that one round removes at most: a day of captures at the shortest interval, and a few more to catch up."""
 ATTEMPT_AGE: Final = timedelta(days=30)
@@ -31,36 +36,71 @@ ATTEMPT_ROWS: Final = 500_000
 """Attempts remembered at most, whatever their age: about 150 MB."""
 
 
-@callback
-def async_schedule_upkeep(coordinator: CameraCoordinator) -> None:
-    """Make the rounds for one camera while its entry is loaded."""
-    hass, entry = coordinator.hass, coordinator.config_entry
+class Upkeep:
+    """The rounds of one camera, while its entry is loaded."""
 
-    async def make_round(_now: datetime) -> None:
-        await async_make_round(coordinator)
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Serve one camera."""
+        self._coordinator = coordinator
+        self._lock = asyncio.Lock()
+        self._held = False
+        self._trouble: Code | None = None
+        """Why the last round failed: told once, not every hour."""
 
-    entry.async_on_unload(async_call_later(hass, FIRST_ROUND, make_round))
-    entry.async_on_unload(async_track_time_interval(hass, make_round, ROUND))
+    @callback
+    def async_start(self) -> None:
+        """Make a first round soon, then a light one every hour and a whole one every day."""
+        hass, entry = self._coordinator.hass, self._coordinator.config_entry
+        entry.async_on_unload(async_call_later(hass, FIRST_ROUND, self._async_round))
+        entry.async_on_unload(async_track_time_interval(hass, self._async_round, ROUND))
+        entry.async_on_unload(async_track_time_interval(hass, self._async_light_round, LIGHT_ROUND))
 
+    async def _async_round(self, _now: datetime) -> None:
+        """Apply all limits, and forget old attempts."""
+        plan = await self._async_apply(configured(self._coordinator))
+        if plan is None:
+            return
+        if plan.held and not self._held:
+            _LOGGER.warning(
+                "%s: the age limits wait: its pictures do not bear out that as much time has passed as the clock says",
+                self._coordinator.name,
+            )
+        self._held = plan.held
+        await self._async_forget_attempts()
 
-async def async_make_round(coordinator: CameraCoordinator) -> None:
-    """Remove what is older than the camera's and its timelapses' limits."""
-    engine, entry = coordinator.engine, coordinator.config_entry
-    now = dt_util.utcnow()
-    camera_id = entry.entry_id
-    of_camera = partial(expire, engine.storage, engine.catalogue, camera_id, limit=ROUND_LIMIT)
-    of_timelapse = partial(expire_timelapse, engine.storage, engine.catalogue, limit=ROUND_LIMIT)
-    limits = {item.subentry_id: keep_from(item.data) for item in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)}
-    jobs = [partial(of_camera, kind=FrameKind.QUARANTINE, before=now - quarantine_from(entry.options))]
-    jobs += [partial(of_timelapse, timelapse_id, before=now - keep) for timelapse_id, keep in limits.items() if keep]
-    if limits and (longest := max(keep or timedelta.max for keep in limits.values())) < timedelta.max:
-        jobs.append(partial(of_camera, kind=FrameKind.FRAME, before=now - longest, loose=True))
-    try:
-        purged = [await engine.async_run(job) for job in jobs]
-        while await engine.async_write(lambda conn: queries.prune_attempts(conn, now - ATTEMPT_AGE, ATTEMPT_ROWS)):
-            pass
-    except TimelapserError as err:
-        _LOGGER.warning("%s: old stills could not be removed: %s", coordinator.name, err)
-        return
-    if any(round_.count for round_ in purged):
-        await coordinator.async_recount()
+    async def _async_light_round(self, _now: datetime) -> None:
+        """Apply the limits of number and size."""
+        rules = (replace(rule, limits=replace(rule.limits, age=None)) for rule in configured(self._coordinator))
+        await self._async_apply([rule for rule in rules if rule.limits != Limits()])
+
+    async def _async_apply(self, rules: Iterable[Rule]) -> Plan | None:
+        """Carry out rules; None when that was not possible."""
+        try:
+            async with self._lock:
+                plan, purged = await async_apply(self._coordinator, rules, ROUND_LIMIT)
+        except ServiceValidationError:
+            # The camera was unloaded under the round; the next one goes on.
+            return None
+        except TimelapserError as err:
+            level = logging.DEBUG if err.code is self._trouble else logging.WARNING
+            _LOGGER.log(level, "%s: old stills could not be removed: %s", self._coordinator.name, err)
+            self._trouble = err.code
+            return None
+        self._trouble = None
+        if purged.count:
+            announce(self._coordinator, PurgeTrigger.SCHEDULE, purged, new_ulid())
+        return plan
+
+    async def _async_forget_attempts(self) -> None:
+        """Keep the log of attempts within its age and length."""
+        engine, now = self._coordinator.engine, dt_util.utcnow()
+
+        def prune(conn: Connection) -> int:
+            before = now - ATTEMPT_AGE if queries.attempts_time_passed(conn, now, ATTEMPT_AGE) else None
+            return queries.prune_attempts(conn, before, ATTEMPT_ROWS)
+
+        try:
+            while await engine.async_write(prune):
+                pass
+        except TimelapserError as err:
+            _LOGGER.warning("%s: old attempts could not be removed: %s", self._coordinator.name, err)

@@ -403,7 +403,8 @@ class HomeAssistant:
         new = f"camera.{name.lower().replace(' ', '_')}"
         await self.ws("config_entries/update", entry_id=entry_id, title=name)
         await self.ws("config/device_registry/update", device_id=entity["device_id"], name_by_user=name)
-        await self.ws("config/entity_registry/update", entity_id=entity["entity_id"], new_entity_id=new)
+        # Without a name of its own it is called as its device, and not by both names.
+        await self.ws("config/entity_registry/update", entity_id=entity["entity_id"], new_entity_id=new, name="")
         await self.wait_for_state(new)
         return new
 

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Provide what the project's commands run on. Sourced by them; call `tl_setup [test] [hass] [system]` (all three without arguments).
+# Provide what the project's commands run on. Sourced by them; call `tl_setup [test] [hass] [system] [browser]` (all without arguments).
 #
 # Sets and exports: TL_ROOT (the checkout), TL_CACHE, TL_UV, TL_PYTHON (>= 3.14.2), TL_TEST_VENV, TL_HASS_VENV,
-# TL_RTSP (1 when an RTSP server can be run, else 0) and TL_RTSP_PYTHON (the interpreter that runs it).
+# TL_RTSP (1 when an RTSP server can be run, else 0), TL_RTSP_PYTHON (the interpreter that runs it)
+# and TL_BROWSER (the Chromium that the end-to-end tests drive; empty when there is none).
 # Everything lives in one cache folder and is keyed by a hash of what it is built from: quick the second time, shared by clones.
 
 TL_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -15,7 +16,7 @@ TL_HASS_COMPONENTS="$TL_TEST_COMPONENTS analytics hassio my onboarding"
 # No wheel for Python 3.14: these two are compiled (g++, Python.h). Home Assistant runs without, but tries at every start.
 TL_COMPILED='^(pymicro-vad|pyspeex-noise)=='
 TL_PACKAGES='libturbojpeg0 ffmpeg python3-gi python3-numpy gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
-  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly fonts-dejavu-core'
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libfaketime fonts-dejavu-core'
 # Of Debian's newest suite, unpacked into a private prefix: the interpreter, its headers and every library that it loads.
 TL_DEBIAN_PYTHON='python3.14 python3.14-minimal python3.14-venv libpython3.14-minimal libpython3.14-stdlib libpython3.14-dev
   python3-pip-whl python3-setuptools-whl libc6 libgcc-s1 libstdc++6 libexpat1 zlib1g libssl3t64 libsqlite3-0 libffi8 libbz2-1.0
@@ -143,8 +144,24 @@ tl_missing_packages() {
     <(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $TL_PACKAGES 2>/dev/null | awk '$2 == "installed" { print $1 }' | sort -u) | tr '\n' ' '
 }
 
+# tl_install PACKAGE...: install Debian packages, as root or with sudo; what cannot be done is told on fd 3.
+tl_install() {
+  local root=()
+  if [[ $(id -u) != 0 ]]; then
+    if ! command -v sudo || ! sudo -n true; then
+      TL_STATE=skipped
+      echo "Not root: please run  sudo apt-get install $*" >&3
+      return 1
+    fi
+    root=(sudo -n)
+  fi
+  "${root[@]}" apt-get -qq update || true
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" ||
+    { TL_STATE=failed; echo "Could not install: $* (the log is in $TL_CACHE/log)" >&3; return 1; }
+}
+
 tl_provide_packages() {
-  local missing root=()
+  local missing
   if ! command -v apt-get || ! command -v dpkg-query; then
     TL_STATE='not a Debian'
     tl_real_library || echo 'Missing here: libjpeg-turbo (libturbojpeg), without which no still comes out of a stream; ffmpeg is useful.' >&3
@@ -152,19 +169,8 @@ tl_provide_packages() {
   fi
   missing=$(tl_missing_packages)
   if [[ -z $missing ]]; then TL_STATE=ready; return 0; fi
-  if [[ $(id -u) != 0 ]]; then
-    if ! command -v sudo || ! sudo -n true; then
-      TL_STATE=skipped
-      echo "Not root: please run  sudo apt-get install $missing" >&3
-      return 0
-    fi
-    root=(sudo -n)
-  fi
-  "${root[@]}" apt-get -qq update || true
   # shellcheck disable=SC2086
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing ||
-    { TL_STATE=failed; echo "Could not install: $missing (log: $TL_CACHE/log/tl_provide_packages.log)" >&3; }
-  return 0
+  tl_install $missing || true
 }
 
 tl_real_library() { python3 -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("turbojpeg"))'; }
@@ -177,6 +183,28 @@ tl_provide_camera() {
     if (cd "$TL_ROOT" && "$python" -m scripts.dev.rtsp_camera --check); then TL_RTSP=1 TL_RTSP_PYTHON=$python; return 0; fi
   done
   echo 'No RTSP server here (GStreamer with its Python bindings): an HTTP still camera takes its place.' >&3
+}
+
+# --- browser --------------------------------------------------------------------------------------------------------------------------
+
+# Not one out of a snap: it cannot see the folder that the driver makes for it.
+tl_find_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    if TL_BROWSER=$(command -v "$name") && [[ $(readlink -f "$TL_BROWSER") != *snap* ]] && "$TL_BROWSER" --version; then return 0; fi
+  done
+  TL_BROWSER=
+  return 1
+}
+
+# Debian's Chromium: Playwright's own would be a second download, from a host that not every network lets through.
+tl_provide_browser() {
+  TL_STATE=ready
+  if tl_find_browser; then return 0; fi
+  TL_STATE='done'
+  if command -v apt-get && tl_install chromium && tl_find_browser; then return 0; fi
+  [[ $TL_STATE != 'done' ]] || TL_STATE=missing
+  echo 'No Chromium here: the tests in a browser are skipped.' >&3
 }
 
 # --- Python environments --------------------------------------------------------------------------------------------------------------
@@ -242,9 +270,9 @@ tl_prune() {
 
 # --- all of it ------------------------------------------------------------------------------------------------------------------------
 
-# tl_setup [test] [hass] [system]: provide what is named (all without arguments); one run at a time.
+# tl_setup [test] [hass] [system] [browser]: provide what is named (all without arguments); one run at a time.
 tl_setup() {
-  local wanted=" ${*:-test hass system} " rc=0
+  local wanted=" ${*:-test hass system browser} " rc=0
   mkdir -p "$TL_CACHE"/{log,tools,venvs} || return
   if command -v flock >/dev/null; then
     exec 9>"$TL_CACHE/lock"
@@ -254,9 +282,10 @@ tl_setup() {
   [[ $wanted == *' test '* ]] && TL_STEPS=$((TL_STEPS + 1))
   [[ $wanted == *' hass '* ]] && TL_STEPS=$((TL_STEPS + 1))
   [[ $wanted == *' system '* ]] && TL_STEPS=$((TL_STEPS + 2))
+  [[ $wanted == *' browser '* ]] && TL_STEPS=$((TL_STEPS + 1))
   tl_setup_steps || rc=$?
   exec 9>&-
-  export TL_ROOT TL_CACHE TL_UV TL_PYTHON TL_TEST_VENV TL_HASS_VENV TL_RTSP TL_RTSP_PYTHON
+  export TL_ROOT TL_CACHE TL_UV TL_PYTHON TL_TEST_VENV TL_HASS_VENV TL_RTSP TL_RTSP_PYTHON TL_BROWSER
   return $rc
 }
 
@@ -269,5 +298,6 @@ tl_setup_steps() {
     tl_step 'System packages' tl_provide_packages || return
     tl_step 'RTSP camera' tl_provide_camera || return
   fi
+  if [[ $wanted == *' browser '* ]]; then tl_step 'Browser' tl_provide_browser || return; fi
   tl_prune
 }

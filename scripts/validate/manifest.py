@@ -103,7 +103,8 @@ def manifest_dependencies(tree: Tree) -> Iterator[str]:
     for name in sorted(DEPENDENCIES - declared):
         yield f"manifest.json does not depend on {name}"
     for module, component in sorted(_imported_components(tree)):
-        if component not in declared | PLATFORM_COMPONENTS:
+        # A module with a component's name is loaded by that component, and only where it is there.
+        if component not in declared | PLATFORM_COMPONENTS | {module.removesuffix(".py")}:
             yield f"{module} imports {component}, which manifest.json does not depend on"
     for requirement in tree.manifest.get("requirements", []):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", requirement):

@@ -138,6 +138,8 @@ def _steps(texts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the steps of all flows with where they stand."""
     flows = {"config": texts.get("config", {}), "options": texts.get("options", {})}
     flows |= {f"config_subentries.{name}": flow for name, flow in texts.get("config_subentries", {}).items()}
+    issues = texts.get("issues", {})
+    flows |= {f"issues.{name}.fix_flow": issue["fix_flow"] for name, issue in issues.items() if "fix_flow" in issue}
     for where, flow in flows.items():
         if not flow.get("step"):
             raise UnreadableError(f"en.json has no steps in {where}")

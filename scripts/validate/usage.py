@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from .tree import Tree, called, differences, keyword, rule
+from .tree import Tree, UnreadableError, called, differences, keyword, rule
 
 CODE_PREFIX = "code_"
 """Exceptions of error codes; their keys are made from the codes."""
@@ -23,6 +23,9 @@ FLOW_CLASSES = {
     "TimelapseFlow": "config_subentries.timelapse",
 }
 
+REPAIRS = "repairs.py"
+"""The module of the fix flows."""
+
 INVISIBLE_STEPS = frozenset({"system"})
 """Steps that never show a form."""
 
@@ -35,7 +38,11 @@ STATES = {
 """Translated states, with the vocabulary that they are of and what it does not hold."""
 
 OPTIONS = {
+    "decision": ("frame_actions.py", "Decision"),
+    "frame_kind": ("core/models.py", "FrameKind"),
+    "purge_kind": ("purge.py", "PurgeKind"),
     "strategy": ("core/models.py", "FetchStrategy"),
+    "verdict": ("core/models.py", "Verdict"),
     "window": ("core/models.py", "WindowKind"),
 }
 """Translated choices, with the vocabulary that they are of."""
@@ -67,7 +74,7 @@ def entity_states(tree: Tree) -> Iterator[str]:
 
 @rule("selector-keys")
 def selector_keys(tree: Tree) -> Iterator[str]:
-    """Demand texts for all options of every translated choice of a form."""
+    """Demand texts for all options of every translated choice of a form or an action."""
     texts = tree.english.get("selector", {})
     used = {
         key
@@ -75,7 +82,10 @@ def selector_keys(tree: Tree) -> Iterator[str]:
         if called(call) == "SelectSelectorConfig"
         if (key := keyword(call, "translation_key"))
     }
-    yield from differences("en.json selector", set(texts), used, "the forms")
+    fields = [field for action in tree.services.values() for field in ((action or {}).get("fields") or {}).values()]
+    choices = [(field.get("selector") or {}).get("select") or {} for field in fields]
+    used |= {choice["translation_key"] for choice in choices if "translation_key" in choice}
+    yield from differences("en.json selector", set(texts), used, "the forms and actions")
     for key, (module, name) in OPTIONS.items():
         found = set(_at(texts, f"{key}.options"))
         yield from differences(f"en.json selector.{key}", found, set(tree.enum(module, name)), name)
@@ -118,14 +128,49 @@ def exception_keys(tree: Tree) -> Iterator[str]:
 
 @rule("issue-keys")
 def issue_keys(tree: Tree) -> Iterator[str]:
-    """Demand texts for every repair issue that is created, and no others."""
-    texts = set(tree.english.get("issues", {}))
+    """Demand texts for every repair issue, and no others: a title, and a description or the steps of a fix flow."""
+    texts = tree.english.get("issues", {})
+    yield from differences("en.json issues", set(texts), set(tree.enum("issues.py", "IssueKey")), "issues.py")
     for module, call in tree.calls():
-        if called(call) in ("async_create_issue", "create_issue"):
-            key = keyword(call, "translation_key")
-            if key is not None and key not in texts:
-                yield f"{module} creates the issue {key}, which en.json lacks"
-    yield from (f"en.json has the issue {key}, which nothing creates" for key in sorted(texts - tree.literals))
+        if called(call) in ("async_create_issue", "create_issue") and module != "issues.py":
+            yield f"{module} creates an issue by itself"
+    flows = {key.lower(): name for key, name in _fix_flows(tree).items()}
+    for key, issue in texts.items():
+        if not issue.get("title"):
+            yield f"the issue {key} has no title"
+        if (("description" in issue), ("fix_flow" in issue)) != (key not in flows, key in flows):
+            yield f"the issue {key} does not have either a description or a fix flow"
+
+
+@rule("fix-flows")
+def fix_flows(tree: Tree) -> Iterator[str]:
+    """Demand texts for every step, way and abort of a fix flow, and no others."""
+    classes = {node.name: node for node in ast.walk(tree.modules[REPAIRS]) if isinstance(node, ast.ClassDef)}
+    for key, name in _fix_flows(tree).items():
+        where = f"issues.{key.lower()}.fix_flow"
+        steps = _at(tree.english, f"{where}.step")
+        yield from differences(f"en.json {where}.step", set(steps), _shown_steps(classes[name]), name)
+        calls = [node for node in ast.walk(classes[name]) if isinstance(node, ast.Call)]
+        reasons = {reason for call in calls if called(call) == "async_abort" if (reason := keyword(call, "reason"))}
+        yield from differences(f"en.json {where}.abort", set(_at(tree.english, f"{where}.abort")), reasons, name)
+        for call in calls:
+            if called(call) == "async_show_menu":
+                step = keyword(call, "step_id") or ""
+                found = set(_at(tree.english, f"{where}.step.{step}.menu_options"))
+                yield from differences(f"en.json {where} menu {step}", found, _ways(call), name)
+
+
+def _fix_flows(tree: Tree) -> dict[str, str]:
+    """Return the classes of the fix flows by the names of their issues, as the table of the module has them."""
+    for node in ast.walk(tree.modules[REPAIRS]):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict) and _named(node.target) == "_FLOWS":
+            return {_named(key): _named(flow) for key, flow in zip(node.value.keys, node.value.values, strict=True)}
+    raise UnreadableError(f"{REPAIRS} has no table of fix flows")
+
+
+def _named(node: ast.AST | None) -> str:
+    """Return the last part of a name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 @rule("action-names")
@@ -142,7 +187,10 @@ def form_errors(tree: Tree) -> Iterator[str]:
         expected = {key for module, name in vocabularies for key in tree.enum(module, name)}
         yield from differences(f"en.json {flow}.error", set(_at(tree.english, f"{flow}.error")), expected, "the code")
     expected = {"already_configured"} | {
-        key for _, call in tree.calls() if called(call) == "async_abort" if (key := keyword(call, "reason"))
+        key
+        for module_name, call in tree.calls()
+        if called(call) == "async_abort" and module_name != REPAIRS
+        if (key := keyword(call, "reason"))
     }
     yield from differences("en.json config.abort", set(_at(tree.english, "config.abort")), expected, "the code")
 
@@ -157,11 +205,15 @@ def flow_steps(tree: Tree) -> Iterator[str]:
                 texts = _at(tree.english, f"{flow}.step")
                 yield from differences(f"en.json {flow}.step", set(texts), _shown_steps(node), node.name)
     for module_name, call in tree.calls():
-        if called(call) == "async_show_menu":
+        if called(call) == "async_show_menu" and module_name != REPAIRS:
             step = keyword(call, "step_id") or ""
-            ways = _strings(next(word.value for word in call.keywords if word.arg == "menu_options"))
             found = set(_at(tree.english, f"config.step.{step}.menu_options"))
-            yield from differences(f"en.json menu {step}", found, ways, module_name)
+            yield from differences(f"en.json menu {step}", found, _ways(call), module_name)
+
+
+def _ways(call: ast.Call) -> set[str]:
+    """Return the options of a menu."""
+    return _strings(next(word.value for word in call.keywords if word.arg == "menu_options"))
 
 
 def _shown_steps(flow: ast.ClassDef) -> set[str]:

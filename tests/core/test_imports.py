@@ -16,13 +16,14 @@ ALLOWED_IN_CORE = {"numpy", "av", "PIL", "sqlalchemy", "cv2", "turbojpeg", *sys.
 LAYERS = [
     {"core"},
     {"const", "snapshot"},
-    {"settings", "sun", "exceptions", "fetch"},
+    {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
     {"capture", "planner", "probe", "publisher", "watch"},
-    {"bus", "camera_state"},
-    {"announcer"},
+    {"bus", "camera_state", "storage_watch"},
+    {"announcer", "camera_issues"},
     {"coordinator"},
-    {"devices", "entity", "media_root", "flow_schema", "preview", "services", "timelapse_flow", "upkeep"},
+    {"devices", "entity", "media_root", "flow_schema", "preview", "purge", "services", "timelapse_flow", "upkeep"}
+    | {"frame_actions", "recording", "run_actions", "targets", "vitals"},
 ]
 """From the bottom up; a module not named here is an edge: nothing but ``__init__`` and other edges may import it."""
 

@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 import pytest
-from timelapser_core.redact import LIMIT, redact
+from timelapser_core.redact import LIMIT, redact, redact_traceback
 
 CANARY = "S3cr3t-CANARY-7"
 
@@ -39,6 +39,10 @@ FORMS = {
     "quoted path with spaces": f"PermissionError: '/config/{CANARY} dir/{CANARY}.jpg'",
     "path": f"cannot open /media/{CANARY}/timelapser/x.jpg",
     "path after a colon": f"ENOENT:/home/{CANARY}/x",
+    "share": rf"cannot open \\\\nas\{CANARY}\x.jpg",
+    "share, doubled": rf"[WinError 53] '\\\\\\\\nas\\\\{CANARY} share\\\\cam'",
+    "drive": rf"FileNotFoundError: 'C:\Users\{CANARY} me\x.jpg'",
+    "drive with slashes": f"cannot open C:/Users/{CANARY}/x.jpg",
     "host and port": f"Cannot connect to host {CANARY}:554 ssl:default [Connect call failed]",
     "domain": f"getaddrinfo failed for {CANARY}.fritz.box",
 }
@@ -105,3 +109,32 @@ def test_hostile_input_costs_little():
     assert redact("a" * 100_000) == "a" * (LIMIT - 1) + "…"
     assert redact("a." * 50_000).endswith("…")
     assert redact("=" * 100_000).endswith("…")
+
+
+def test_a_traceback_names_places_and_no_secret():
+    def inner():
+        raise OSError(f"cannot reach http://admin:{CANARY}@cam.lan/x")
+
+    def outer():
+        try:
+            inner()
+        except OSError as err:
+            raise ValueError(f"/media/{CANARY}/x.jpg") from err
+
+    with pytest.raises(ValueError, match="media") as caught:
+        outer()
+    text = redact_traceback(caught.value)
+    assert CANARY not in text
+    assert "/home" not in text
+    assert str(__file__) not in text
+    lines = text.splitlines()
+    assert lines[0] == "ValueError: <path>"
+    assert "OSError: cannot reach <url>" in lines
+    assert lines[-1].startswith("  core/test_redact.py:")
+    assert lines[-1].endswith(" in inner")
+
+
+def test_a_circle_of_causes_ends():
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert redact_traceback(first).splitlines() == ["ValueError: first", "ValueError: second"]

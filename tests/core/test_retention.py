@@ -5,52 +5,16 @@ import errno
 import os
 
 import pytest
-from sqlalchemy import func, select
 from timelapser_core import recovery, retention
-from timelapser_core.catalogue import queries, schema
+from timelapser_core.catalogue import schema
 from timelapser_core.errors import Code, StorageError
-from timelapser_core.models import Fault, FaultKind, FrameKind, Outcome, Verdict
-from timelapser_core.recovery import Recovered, adopt_orphans
-from timelapser_core.retention import Purged, expire
+from timelapser_core.models import Fault, FaultKind, FrameKind, Verdict
+from timelapser_core.recovery import Recovered
+from timelapser_core.retention import Purged, Tally
 from timelapser_core.storage import MARKER
 from timelapser_core.ulid import new_ulid
 
-from .archive import CAMERA, FOLDER, NOW, TIMELAPSE, all_files, attempt, open_catalogue, open_storage, run_script, store
-
-
-class Archive:
-    def __init__(self, root):
-        self.storage = open_storage(root)
-        self.catalogue, self.run = open_catalogue(root)
-
-    def capture(self, number, kind=FrameKind.FRAME):
-        path = store(self.storage, number, kind=kind, run_ids=[self.run.id])
-        outcome = Outcome.CAPTURED if kind is FrameKind.FRAME else Outcome.REJECTED
-        record = attempt(number, path=path, run_ids=[self.run.id], outcome=outcome)
-        self.catalogue.submit(lambda conn: queries.commit_attempt(conn, record)).result()
-        return path
-
-    def expire(self, seconds, limit=100, kind=FrameKind.FRAME):
-        return expire(self.storage, self.catalogue, CAMERA, kind, NOW + timedelta(seconds=seconds), limit)
-
-    def adopt(self, since=NOW):
-        return adopt_orphans(self.storage, self.catalogue, CAMERA, FOLDER, since)
-
-    def rows(self):
-        query = select(func.count()).select_from(schema.frames)
-        return self.catalogue.read(lambda conn: conn.execute(query).scalar_one())
-
-    def files(self):
-        return all_files(self.storage.base)
-
-    def camera(self):
-        return self.catalogue.read(lambda conn: queries.camera_state(conn, CAMERA))
-
-    def images(self):
-        return self.catalogue.read(lambda conn: queries.current_run(conn, TIMELAPSE)).image_count
-
-    def latest(self, kind=FrameKind.FRAME):
-        return self.catalogue.read(lambda conn: queries.latest_frame(conn, CAMERA, kind))
+from .archive import FOLDER, NOW, Archive, run_script, store
 
 
 @pytest.fixture
@@ -63,11 +27,12 @@ def archive(tmp_path):
 def test_what_is_too_old_goes_and_the_rest_stays(archive):
     paths = [archive.capture(number) for number in range(6)]
     rejected = archive.capture(0, FrameKind.QUARANTINE)
-    assert archive.expire(25) == Purged(3, 3000, 0)
+    removed = archive.expire(25)
+    assert removed == Purged(Tally(3, 3000, NOW, NOW + timedelta(seconds=20)))
     assert archive.files() == sorted([*paths[3:], rejected])
     assert (archive.rows(), archive.images(), archive.camera().byte_count) == (4, 3, 4000)
-    assert archive.expire(25) == Purged(0, 0, 0)
-    assert archive.expire(25, kind=FrameKind.QUARANTINE) == Purged(1, 1000, 0)
+    assert archive.expire(25) == Purged()
+    assert archive.expire(25, kind=FrameKind.QUARANTINE).quarantine == Tally(1, 1000, NOW, NOW)
     assert archive.camera().captured == 6
 
 
@@ -76,7 +41,7 @@ def test_protected_stills_never_go(archive):
     archive.catalogue.submit(
         lambda conn: conn.execute(schema.frames.update().where(schema.frames.c.seq == 1).values(protected=True))
     ).result()
-    assert archive.expire(3600).count == 2
+    assert archive.expire(500).count == 2
     assert archive.files() == [paths[0]]
 
 
@@ -84,7 +49,7 @@ def test_the_limit_holds_over_batches(archive, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 2)
     for number in range(7):
         archive.capture(number)
-    assert archive.expire(3600, limit=5).count == 5
+    assert archive.expire(500, limit=5).count == 5
     assert len(archive.files()) == archive.rows() == 2
 
 
@@ -92,7 +57,7 @@ def test_a_storage_that_is_not_there_costs_no_row(archive):
     archive.capture(0)
     (archive.storage.base / MARKER).unlink()
     with pytest.raises(StorageError) as caught:
-        archive.expire(3600)
+        archive.expire(500)
     assert caught.value.code is Code.STORAGE_MARKER
     assert archive.rows() == 1
 
@@ -106,12 +71,12 @@ def test_a_file_that_cannot_be_removed_now_is_removed_next_time(archive, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", _fail)
-        assert archive.expire(3600) == Purged(1, 1000, 1)
+        assert archive.expire(500) == Purged(Tally(1, 1000, NOW, NOW), pending=1)
     assert os.unlink is real
     assert (archive.rows(), len(archive.files())) == (0, 1)
     assert archive.adopt().adopted == 0
     assert archive.files() == []
-    assert archive.expire(3600) == Purged(0, 0, 0)
+    assert archive.expire(500) == Purged()
 
 
 def test_a_link_in_place_of_a_still_is_left_and_forgotten(archive):
@@ -119,9 +84,9 @@ def test_a_link_in_place_of_a_still_is_left_and_forgotten(archive):
     file = archive.storage.base / path
     file.unlink()
     file.symlink_to("/etc/passwd")
-    assert archive.expire(3600) == Purged(1, 1000, 0)
+    assert archive.expire(500) == Purged(Tally(1, 1000, NOW, NOW))
     assert file.is_symlink()
-    assert archive.expire(3600).left == 0
+    assert archive.expire(500).pending == 0
 
 
 def test_a_kill_between_rows_and_files_converges(tmp_path):
@@ -130,17 +95,20 @@ def test_a_kill_between_rows_and_files_converges(tmp_path):
         archive.capture(number)
     archive.catalogue.close()
     script = """
-from timelapser_core.retention import expire
+from timelapser_core.catalogue.retention import Scope
+from timelapser_core.retention import Limits, Rule, plan, remove
 storage = open_storage(sys.argv[1])
 catalogue = Catalogue(Path(sys.argv[1]) / "catalogue.db")
 catalogue.open()
-expire(storage, catalogue, CAMERA, FrameKind.FRAME, NOW + timedelta(seconds=15), 10)
+rule = Rule(scope=Scope(camera_id=CAMERA, under_way=True), limits=Limits(age=timedelta(seconds=985)))
+planned = catalogue.read(lambda conn: plan(conn, [rule], NOW + timedelta(seconds=1000), 10))
+remove(storage, catalogue, planned.victims)
 """
     ended = run_script(script, tmp_path, crash_at="after_commit")
     assert ended.returncode == 137, ended.stderr
     archive = Archive(tmp_path)
     assert (archive.rows(), len(archive.files())) == (2, 4)
-    assert archive.expire(15) == Purged(0, 0, 0)
+    assert archive.expire(15) == Purged()
     assert len(archive.files()) == 2
     archive.catalogue.close()
 

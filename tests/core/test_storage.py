@@ -258,13 +258,13 @@ def test_nothing_is_written_where_the_disk_is_not_mounted(storage, lost):
         storage.base.rmdir()
     for call in (lambda: write(storage), lambda: storage.read(PATH), storage.check, storage.free_bytes):
         assert code_of(call) is Code.STORAGE_MARKER
-    assert not storage.writable()
+    assert code_of(storage.probe) is Code.STORAGE_MARKER
     assert all_files(storage.base.parent) == []
 
 
 def test_space_and_writability(storage, monkeypatch):
     assert 0 < storage.free_bytes() <= storage.total_bytes()
-    assert storage.writable()
+    storage.probe()
     assert all_files(storage.base) == []
     real = os.open
 
@@ -274,7 +274,7 @@ def test_space_and_writability(storage, monkeypatch):
         return real(path, flags, *arguments, **options)
 
     monkeypatch.setattr(os, "open", _full)
-    assert not storage.writable()
+    assert code_of(storage.probe) is Code.STORAGE_READ_ONLY
 
 
 NAMES = [
@@ -363,7 +363,7 @@ def sweep(storage):
 
 
 def leave_part(storage, process, boot=None, age=0.0, thread=7):
-    name = f".{ULID}.jpg.{process}-{boot or parts._boot_id()}.{thread}.part"
+    name = f".{ULID}.jpg.{process}-{boot or parts.boot_id()}.{thread}.part"
     file = storage.base / DAY / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"half")

@@ -12,13 +12,14 @@ from .house import Figures, House  # noqa: E402
 from .roles import ROLES  # noqa: E402
 
 FIGURES = pytest.StashKey[Figures]()
-ORDER = ("actions", "clock", "restart", "freshness", "faults", "idle", "evidence")
+ORDER = ("actions", "clock", "restart", "freshness", "faults", "idle", "browser", "evidence")
 """Quick ones first, then those whose cameras were at work in the meantime, and last what looks at all that was left."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the switch of the suite."""
+    """Add the switches of the suite."""
     parser.addoption("--long", action="store_true", help="run the long forms of loops")
+    parser.addoption("--screenshots", metavar="DIR", help="keep the pictures of the browser's screen there")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -90,6 +90,7 @@ ROLES: dict[str, Role] = {
     # Its slots are far apart: a still taken by hand within half a second of one repeats its bytes, and is unproven.
     "pressed": Role(server="still", rtsp=False, size="1280x720", interval="1h"),
     "spare": Role(server="spare", rtsp=False, options=QUICK_OPTIONS),
+    "porch": Role(server="porch", rtsp=False, size="1280x720", options=QUICK_OPTIONS),
     "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),
     "shed_c": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),

@@ -33,6 +33,7 @@ class Code(StrEnum):
     STORAGE_ODD_FILE = "TL-FS-006"
     STORAGE_MARKER = "TL-FS-007"
     TOO_MANY_FILES = "TL-FS-008"
+    STORAGE_IN_USE = "TL-FS-009"
     CATALOGUE_OPEN = "TL-DB-001"
     CATALOGUE_LOCKED = "TL-DB-002"
     CATALOGUE_CORRUPT = "TL-DB-003"
@@ -75,6 +76,7 @@ CODES: Mapping[Code, CodeInfo] = {
     Code.STORAGE_ODD_FILE: CodeInfo(False, "none"),
     Code.STORAGE_MARKER: CodeInfo(False, "none"),
     Code.TOO_MANY_FILES: CodeInfo(True, "none"),
+    Code.STORAGE_IN_USE: CodeInfo(False, "none"),
     Code.CATALOGUE_OPEN: CodeInfo(False, "none"),
     Code.CATALOGUE_LOCKED: CodeInfo(True, "none"),
     Code.CATALOGUE_CORRUPT: CodeInfo(False, "none"),

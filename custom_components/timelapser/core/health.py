@@ -178,6 +178,17 @@ def observe(
     return HealthState(quality=quality, connectivity=connectivity), transition
 
 
+def bad_share(before: HealthState) -> tuple[int, int, int]:
+    """Return what one more bad picture makes of a state: how many bad ones, of how many, and how many in a row.
+
+    Of the last SHARE_WINDOW and the last PERSISTENT_WINDOW pictures those are counted that have the greater share.
+    """
+    quality = _counted(before.quality, good=False)
+    windows = (quality.recent[-SHARE_WINDOW:], quality.recent)
+    pictures = max(windows, key=lambda window: window.count(_BAD) / len(window))
+    return pictures.count(_BAD), len(pictures), quality.consecutive_bad
+
+
 def entity_available(state: HealthState, when: datetime) -> HealthState:
     """Return the state after the camera's entity came back: an open breaker probes at once, and anew from 30 s on."""
     if not state.connectivity.breaker_open:

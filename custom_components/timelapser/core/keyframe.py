@@ -19,8 +19,9 @@ from .errors import CameraError, Code
 OPEN_TIMEOUT_S = 8.0
 """Seconds that connecting may take; battery and Wi-Fi cameras need several."""
 
-READ_TIMEOUT_S = 5.0
-"""Seconds without a packet after which a stream counts as hung: streams send several packets a second."""
+SILENCE_TIMEOUT_S = 3.5
+"""Seconds without a byte after which a stream counts as hung, be it while connecting: cameras answer within a second,
+and streams send several packets in one. Nothing else ends a read that is connecting, and stopping may take 5 s."""
 
 ANALYZE_US = 500_000
 """Microseconds that FFmpeg may look ahead at opening; its default of 5 s costs 2.8 s on a 10 fps RTSP stream."""
@@ -66,12 +67,16 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
     Raises CameraError (``CAMERA_TIMEOUT``, ``CAMERA_RAISED``) or StreamRefusedError; none of them names the source.
     """
     deadline = time.monotonic() + budget_s
-    options = {"rtsp_transport": "tcp", "analyzeduration": str(ANALYZE_US), "err_detect": "explode"}
+    silence_s = min(SILENCE_TIMEOUT_S, budget_s)
+    options = {
+        "rtsp_transport": "tcp",
+        "analyzeduration": str(ANALYZE_US),
+        "err_detect": "explode",
+        "timeout": str(round(silence_s * 1e6)),
+    }
     started = time.monotonic()
     try:
-        with av.open(
-            source, options=options, timeout=(min(OPEN_TIMEOUT_S, budget_s), min(READ_TIMEOUT_S, budget_s))
-        ) as container:
+        with av.open(source, options=options, timeout=(min(OPEN_TIMEOUT_S, budget_s), silence_s)) as container:
             if not container.streams.video:
                 raise CameraError(Code.CAMERA_RAISED, "the stream has no video")
             return _first_key_frame(container, container.streams.video[0], deadline, cancel)
@@ -81,7 +86,7 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
         raise CameraError(Code.CAMERA_TIMEOUT, type(err).__name__) from None
     except (av.error.FFmpegError, OSError, ValueError) as err:
         # A server that accepts and then sends nothing is reported as invalid data once the time is up.
-        waited = time.monotonic() - started >= min(READ_TIMEOUT_S, budget_s) - 0.2
+        waited = time.monotonic() - started >= silence_s - 0.2
         raise CameraError(Code.CAMERA_TIMEOUT if waited else Code.CAMERA_RAISED, type(err).__name__) from None
 
 

@@ -14,6 +14,8 @@ CONTENT_TYPES: Mapping[str, str] = {"jpg": "image/jpeg", "png": "image/png", "we
 """The content type of each file extension in use."""
 EXTENSIONS: Mapping[str, str] = {content_type: ext for ext, content_type in CONTENT_TYPES.items()}
 """The file extension of each content type in use."""
+INDEX = "index.json"
+"""The file in a camera's folder that says whose it is."""
 KIND_FOLDERS: Mapping[FrameKind, str] = {FrameKind.FRAME: "frames", FrameKind.QUARANTINE: "quarantine"}
 
 _KINDS = {folder: kind for kind, folder in KIND_FOLDERS.items()}
@@ -36,6 +38,11 @@ def slug(name: str) -> str:
 def camera_folder(name: str, camera_id: str) -> str:
     """Return the folder of a camera: its name for people, the end of its id against collisions."""
     return f"{slug(name)}-{slug(camera_id).replace('-', '')[-_ID_LENGTH:]}"
+
+
+def is_folder(name: str) -> bool:
+    """Return whether a name may be that of a camera's folder."""
+    return _FOLDER.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _active: set[str] = set()
 @contextmanager
 def active_part(name: str) -> Iterator[str]:
     """Give the name of a part for ``name`` that counts as alive while the context lasts."""
-    part = f".{name}.{os.getpid()}-{_boot_id()}.{threading.get_native_id()}{SUFFIX}"
+    part = f".{name}.{os.getpid()}-{boot_id()}.{threading.get_native_id()}{SUFFIX}"
     _active.add(part)
     try:
         yield part
@@ -34,7 +34,7 @@ def is_part(name: str) -> bool:
 def part_alive(name: str, age: float) -> bool:
     """Return whether a process may still be writing this part, last written ``age`` seconds ago."""
     owner = _owner(name)
-    if owner is None or owner[1] != _boot_id():
+    if owner is None or owner[1] != boot_id():
         return False
     if owner[0] == os.getpid():
         return name in _active
@@ -59,7 +59,7 @@ def _owner(name: str) -> tuple[int, str] | None:
 
 
 @cache
-def _boot_id() -> str:
+def boot_id() -> str:
     """Return what tells this start of the machine from the one before."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()[:8]

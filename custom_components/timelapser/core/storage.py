@@ -4,33 +4,41 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-import errno
 import json
 import os
 from pathlib import Path
 import re
-import stat
 import time
 import uuid
 
 from .crash import crash_point
-from .errors import Code, StorageError, storage_error
-from .layout import KIND_FOLDERS, FramePath, day_directory
+from .errors import Code, StorageError
+from .files import (
+    DIRECTORY,
+    DIRECTORY_MODE,
+    FILE_MODE,
+    NEW_FILE,
+    READ_FILE,
+    coded,
+    enter,
+    move_new,
+    require_regular,
+    split,
+)
+from .layout import INDEX, KIND_FOLDERS, FramePath, day_directory, is_folder
+from .lock import FolderLock
 from .models import FrameKind, Phase
 from .parts import active_part, is_part, part_alive
 
 FOLDER = "timelapser"
 MARKER = ".timelapser-storage.json"
+LOCK = ".timelapser-storage.lock"
 MAX_COPIES = 100
 """Names tried when one is taken; more means that something else is wrong."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY_MODE = 0o755
-_FILE_MODE = 0o644
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""What file systems without hard links (FAT, some network shares) answer to link()."""
+PROBE_BYTES = 1_000_000
+"""Bytes of a probe: a quota or a full disk may still let an empty file be made."""
+
 _CHUNK = 1 << 20
 _FOLDER_RACES = 2
 """Tries of a write whose folder vanishes under it."""
@@ -57,17 +65,22 @@ class Storage:
         """Remember the media root; nothing is touched before ``open``."""
         self._root = root
         self._base = root / FOLDER
+        self._lock = FolderLock(self._base / LOCK)
+        self._written: set[str] | None = None
 
     @property
     def base(self) -> Path:
         """Return the folder that every relative path starts from."""
         return self._base
 
-    def open(self, expected_uuid: str | None = None) -> str:
-        """Return the UUID of the storage, made new only when none is expected; else STORAGE_MARKER."""
-        with _coded(Phase.STARTUP):
-            if expected_uuid is None:
-                self._base.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    def open(self, expected_uuid: str | None = None, *, create: bool = True) -> str:
+        """Return the UUID of the storage; else STORAGE_MARKER.
+
+        It is made new only when none is expected and ``create`` allows it.
+        """
+        with coded(Phase.STARTUP):
+            if expected_uuid is None and create:
+                self._base.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
                 if (found := self._read_marker()) is None:
                     self._create_marker()
                     found = self._read_marker()
@@ -77,20 +90,44 @@ class Storage:
             raise StorageError(Code.STORAGE_MARKER, "not the storage that was used before", phase=Phase.STARTUP)
         return found
 
+    def claim(self) -> None:
+        """Keep other instances out until ``close``, and remove what a kill left of a marker.
+
+        STORAGE_IN_USE while another instance does that.
+        """
+        self._lock.acquire()
+        with coded(), self._open_base() as base:
+            self._sweep(base, [*filter(is_part, os.listdir(base))])  # noqa: PTH208
+
+    def close(self) -> None:
+        """Let other instances in; harmless when it is not claimed."""
+        self._lock.release()
+
+    def track(self) -> None:
+        """Remember from now on which stills are written here."""
+        self._written = set()
+
+    def untrack(self) -> None:
+        """Stop remembering."""
+        self._written = None
+
+    def tracked(self, path: str) -> bool:
+        """Return whether a still was written here since ``track``: its row is its writer's business."""
+        return self._written is not None and FramePath.parse(path).id in self._written
+
     def check(self) -> None:
         """Raise STORAGE_MARKER when the storage is not there, as when its disk is not mounted."""
-        with _coded(), self._open_base():
+        with coded(), self._open_base():
             pass
 
-    def writable(self) -> bool:
-        """Return whether a file can be made here now."""
-        try:
-            with _coded(), active_part("probe") as probe, self._open_base() as base:
-                os.close(os.open(probe, _NEW_FILE, _FILE_MODE, dir_fd=base))
-                os.unlink(probe, dir_fd=base)
-        except StorageError:
-            return False
-        return True
+    def probe(self) -> None:
+        """Write a file as large as a large still and remove it again; raises what keeps that from being done."""
+        with coded(), active_part("probe") as probe, self._open_base() as base:
+            try:
+                self._fill(base, probe, bytes(PROBE_BYTES))
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(probe, dir_fd=base)
 
     def write(self, folder: str, kind: FrameKind, captured_at: datetime, ulid: str, ext: str, data: bytes) -> str:
         """Store a still durably and return its relative path; on any error nothing of it is left.
@@ -98,8 +135,13 @@ class Storage:
         The path is never one that exists: a taken name gets a number. ValueError for a folder, id or extension
         that is none of ours.
         """
-        path = FramePath.make(folder, kind, captured_at, ulid, ext)
-        with _coded():
+        return self.put(FramePath.make(folder, kind, captured_at, ulid, ext), data)
+
+    def put(self, path: FramePath, data: bytes) -> str:
+        """Do what ``write`` does under a path, or the next free number of its name."""
+        if self._written is not None:
+            self._written.add(path.id)
+        with coded():
             for _ in range(_FOLDER_RACES):
                 # The purge may remove the emptied day folder between the walk and the write.
                 with suppress(FileNotFoundError):
@@ -108,10 +150,10 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a regular file; NOT_FOUND when there is none, STORAGE_ODD_FILE for anything else."""
-        with _coded(), self._walk(_components(path)[:-1]) as directory:
-            descriptor = os.open(_components(path)[-1], _READ_FILE, dir_fd=directory)
+        with coded(), self._walk(split(path)[:-1]) as directory:
+            descriptor = os.open(split(path)[-1], READ_FILE, dir_fd=directory)
             try:
-                _require_regular(os.fstat(descriptor))
+                require_regular(os.fstat(descriptor))
                 chunks = []
                 while chunk := os.read(descriptor, _CHUNK):
                     chunks.append(chunk)
@@ -121,10 +163,10 @@ class Storage:
 
     def unlink(self, path: str) -> bool:
         """Remove a regular file and the dated folders that it leaves empty; False when it was not there."""
-        components = _components(path)
+        components = split(path)
         try:
-            with _coded(Phase.RETAIN), self._walk(components[:-1]) as directory:
-                _require_regular(os.stat(components[-1], dir_fd=directory, follow_symlinks=False))
+            with coded(Phase.RETAIN), self._walk(components[:-1]) as directory:
+                require_regular(os.stat(components[-1], dir_fd=directory, follow_symlinks=False))
                 os.unlink(components[-1], dir_fd=directory)
         except StorageError as err:
             if err.code is Code.NOT_FOUND:
@@ -142,6 +184,44 @@ class Storage:
         """Return the size in bytes of the file system."""
         usage = self._usage()
         return usage.f_blocks * usage.f_frsize
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders that may be a camera's, in order."""
+        with coded(), self._open_base() as base, os.scandir(base) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return sorted(filter(is_folder, names))
+
+    def write_index(self, folder: str, data: bytes) -> None:
+        """Put the index of a camera's folder there durably, in place of the one before; ValueError for no folder."""
+        if not is_folder(folder):
+            raise ValueError("not a camera's folder")
+        with coded(), self._walk((folder,), create=True) as directory, active_part(INDEX) as part:
+            try:
+                self._fill(directory, part, data)
+                os.rename(part, INDEX, src_dir_fd=directory, dst_dir_fd=directory)
+            finally:
+                with suppress(OSError):
+                    os.unlink(part, dir_fd=directory)
+            os.fsync(directory)
+
+    def read_index(self, folder: str) -> bytes | None:
+        """Return the index of a camera's folder; None when there is none or something else has its name."""
+        try:
+            return self.read(f"{folder}/{INDEX}")
+        except StorageError as err:
+            if err.code not in (Code.NOT_FOUND, Code.STORAGE_ODD_FILE):
+                raise
+            return None
+
+    def sweep_folder(self, folder: str) -> int:
+        """Remove the parts that lie in a camera's folder itself, as those of an index; return how many."""
+        try:
+            with coded(), self._walk((folder,)) as directory:
+                return self._sweep(directory, [*filter(is_part, os.listdir(directory))])  # noqa: PTH208
+        except StorageError as err:
+            if err.code not in (Code.NOT_FOUND, Code.STORAGE_ODD_FILE):
+                raise
+            return 0
 
     def days(self, folder: str, kind: FrameKind, since: date | None, limit: int) -> list[date]:
         """Return at most ``limit`` days, newest first and none before ``since``, that have a dated folder."""
@@ -166,7 +246,7 @@ class Storage:
         stills: list[str] = []
         parts: list[str] = []
         odd = 0
-        with _coded(), self._walk(components) as directory, os.scandir(directory) as entries:
+        with coded(), self._walk(components) as directory, os.scandir(directory) as entries:
             for entry in entries:
                 path = "/".join((*components, entry.name))
                 if entry.is_file(follow_symlinks=False) and is_part(entry.name):
@@ -179,14 +259,17 @@ class Storage:
 
     def sweep_parts(self, folder: str, kind: FrameKind, day: date, parts: Sequence[str]) -> int:
         """Remove the parts (names in that day's folder) that no living process is writing; return how many."""
+        with coded(), self._walk(day_directory(folder, kind, day)) as directory:
+            return self._sweep(directory, parts)
+
+    def _sweep(self, directory: int, parts: Sequence[str]) -> int:
         removed = 0
-        with _coded(), self._walk(day_directory(folder, kind, day)) as directory:
-            for name in parts:
-                with suppress(FileNotFoundError):
-                    age = time.time() - os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
-                    if not part_alive(name, age):
-                        os.unlink(name, dir_fd=directory)
-                        removed += 1
+        for name in parts:
+            with suppress(FileNotFoundError):
+                age = time.time() - os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
+                if not part_alive(name, age):
+                    os.unlink(name, dir_fd=directory)
+                    removed += 1
         return removed
 
     def _write(self, path: FramePath, data: bytes) -> str:
@@ -208,7 +291,7 @@ class Storage:
         return str(published)
 
     def _fill(self, directory: int, name: str, data: bytes) -> None:
-        descriptor = os.open(name, _NEW_FILE, _FILE_MODE, dir_fd=directory)
+        descriptor = os.open(name, NEW_FILE, FILE_MODE, dir_fd=directory)
         try:
             rest = memoryview(data)
             while rest:
@@ -219,9 +302,9 @@ class Storage:
             os.close(descriptor)
 
     def _publish(self, directory: int, part: str, path: FramePath) -> FramePath:
-        for copy in range(MAX_COPIES):
+        for copy in range(path.copy, path.copy + MAX_COPIES):
             target = replace(path, copy=copy)
-            if _move_new(directory, part, target.name):
+            if move_new(directory, part, target.name):
                 return target
         raise StorageError(Code.STORAGE_ODD_FILE, "every name is taken")
 
@@ -229,7 +312,7 @@ class Storage:
     def _open_base(self) -> Iterator[int]:
         """Open the storage folder, which has to hold its marker."""
         try:
-            base = os.open(self._base, _DIRECTORY)
+            base = os.open(self._base, DIRECTORY)
         except FileNotFoundError as err:
             raise StorageError(Code.STORAGE_MARKER, "the storage is not there") from err
         try:
@@ -248,7 +331,7 @@ class Storage:
             current = os.dup(base)
             try:
                 for component in components:
-                    following = _enter(current, component, create=create)
+                    following = enter(current, component, create=create)
                     os.close(current)
                     current = following
                 yield current
@@ -258,7 +341,7 @@ class Storage:
     def _numbers(self, components: Sequence[str], width: int) -> list[str]:
         """Return the names of so many digits in a folder, the greatest first; none when there is no folder."""
         try:
-            with _coded(), self._walk(components) as directory:
+            with coded(), self._walk(components) as directory:
                 names = os.listdir(directory)  # noqa: PTH208
         except StorageError as err:
             if err.code in (Code.NOT_FOUND, Code.STORAGE_ODD_FILE):
@@ -274,14 +357,14 @@ class Storage:
                     os.rmdir(components[depth], dir_fd=parent)
 
     def _usage(self) -> os.statvfs_result:
-        with _coded(), self._open_base() as base:
+        with coded(), self._open_base() as base:
             return os.statvfs(base)
 
     def _read_marker(self) -> str | None:
         """Return the UUID in the marker; None when there is no marker that can be understood."""
         try:
             with self._open_base() as base:
-                descriptor = os.open(MARKER, _READ_FILE, dir_fd=base)
+                descriptor = os.open(MARKER, READ_FILE, dir_fd=base)
                 try:
                     content = os.read(descriptor, 4096)
                 finally:
@@ -291,85 +374,18 @@ class Storage:
             return None
 
     def _create_marker(self) -> None:
-        base = os.open(self._base, _DIRECTORY)
+        base = os.open(self._base, DIRECTORY)
         try:
             with active_part(MARKER) as part:
                 try:
                     self._fill(base, part, json.dumps({"uuid": str(uuid.uuid4())}).encode())
-                    _move_new(base, part, MARKER)
+                    move_new(base, part, MARKER)
                 finally:
                     with suppress(OSError):
                         os.unlink(part, dir_fd=base)
             os.fsync(base)
         finally:
             os.close(base)
-
-
-@contextmanager
-def _coded(phase: Phase = Phase.STORE) -> Iterator[None]:
-    """Turn every OSError into the storage error of its cause."""
-    try:
-        yield
-    except FileNotFoundError as err:
-        raise StorageError(Code.NOT_FOUND, "no such file", phase=phase) from err
-    except (NotADirectoryError, IsADirectoryError) as err:
-        raise StorageError(Code.STORAGE_ODD_FILE, type(err).__name__, phase=phase) from err
-    except OSError as err:
-        raise storage_error(err, phase=phase) from err
-
-
-def _components(path: str) -> tuple[str, ...]:
-    """Split a relative path; STORAGE_ODD_FILE for one that could leave the storage."""
-    components = tuple(path.split("/"))
-    if any(component in ("", ".", "..") or "\0" in component for component in components):
-        raise StorageError(Code.STORAGE_ODD_FILE, "not a path of this storage")
-    return components
-
-
-def _require_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise StorageError(Code.STORAGE_ODD_FILE, "not a regular file")
-
-
-def _enter(directory: int, name: str, *, create: bool) -> int:
-    """Open a folder inside another, made durably first when it is missing and may be made."""
-    try:
-        return os.open(name, _DIRECTORY, dir_fd=directory)
-    except FileNotFoundError:
-        if not create:
-            raise
-    with suppress(FileExistsError):
-        os.mkdir(name, _DIRECTORY_MODE, dir_fd=directory)
-        os.fsync(directory)
-    return os.open(name, _DIRECTORY, dir_fd=directory)
-
-
-def _move_new(directory: int, part: str, name: str) -> bool:
-    """Give a finished part its name; False, and nothing changed, when the name is taken."""
-    try:
-        os.link(part, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError as err:
-        if err.errno not in _NO_LINKS:
-            raise
-        return _rename_new(directory, part, name)
-    return True
-
-
-def _rename_new(directory: int, part: str, name: str) -> bool:
-    """Do the same where there are no hard links: the name is reserved, then replaced."""
-    try:
-        os.close(os.open(name, _NEW_FILE, _FILE_MODE, dir_fd=directory))
-    except FileExistsError:
-        return False
-    try:
-        os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=directory)
-        raise
-    return True
 
 
 def _is_still(path: str) -> bool:

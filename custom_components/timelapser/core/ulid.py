@@ -63,7 +63,9 @@ def ulid_to_bytes(ulid: str) -> bytes:
 
 
 def ulid_from_bytes(data: bytes) -> str:
-    """Return the ULID of its 16 bytes."""
+    """Return the ULID of its 16 bytes; ValueError for another number of bytes."""
+    if len(data) != 16:
+        raise ValueError("not a ULID")
     return _encode(int.from_bytes(data))
 
 

@@ -162,6 +162,30 @@ def test_cut_jpeg_is_truncated(monkeypatch: pytest.MonkeyPatch, share: float, en
     assert FaultKind.TRUNCATED in kinds(found)
 
 
+def cuts(data: bytes) -> list[int]:
+    """Return lengths all over the scans of a JPEG, and every one near its end, but for the end marker."""
+    return [*range(pictures.scan_start(data), len(data) - 200, 29), *range(len(data) - 200, len(data) - 2)]
+
+
+def test_jpeg_cut_at_any_byte_of_its_scan_is_truncated_and_only_its_end_marker_may_lack() -> None:
+    data = pictures.jpeg(pictures.scene("day", 160, 90))
+    assert decode(data, gate(data)).watched
+    assert [length for length in cuts(data) if FaultKind.TRUNCATED not in kinds(looked_at(data[:length]))] == []
+    for length in (len(data) - 2, len(data) - 1):
+        assert FaultKind.TRUNCATED not in kinds(looked_at(data[:length]))
+        assert FaultKind.NO_END_MARKER in kinds(looked_at(data[:length]))
+
+
+def test_progressive_jpeg_cut_at_any_byte_is_rejected_or_flagged() -> None:
+    """Cut exactly between two of its scans it is a whole coarse picture; elsewhere the decoder trips."""
+    data = pictures.jpeg(pictures.scene("day", 160, 90), progressive=True)
+    border = [at for at in range(len(data) - 1) if data[at : at + 2] in (b"\xff\xda", b"\xff\xc4")]
+    whole = {length for at in border for length in (at, at + 1)}
+    kept = [length for length in cuts(data) if looked_at(data[:length]).verdict.kept]
+    assert whole.issuperset(kept)
+    assert all(FaultKind.NO_END_MARKER in kinds(looked_at(data[:length])) for length in whole if length > 600)
+
+
 def test_truncated_words_say_where() -> None:
     found = looked_at(pictures.re_ended(pictures.cut(pictures.jpeg(pictures.scene("day")), 0.5)))
     fault = found.faults[0]

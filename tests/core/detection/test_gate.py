@@ -1,12 +1,13 @@
 """The gate: what is a picture, judged by its bytes."""
 
 import struct
+import sys
 import tracemalloc
 import zlib
 
 import pytest
 from timelapser_core.detection import gate
-from timelapser_core.detection.gate import MAX_BYTES, MAX_SCANS
+from timelapser_core.detection.gate import MAX_BYTES, MAX_MARKERS, MAX_SCANS
 from timelapser_core.errors import Code, ImageError
 
 from tests.core import pictures
@@ -129,6 +130,17 @@ def test_exif_with_an_orientation_and_a_full_segment_passes() -> None:
     assert gate(data).size == (320, 180)
 
 
+@pytest.mark.parametrize("filler", [b"\xff", b"\xff\xff\xff", b"\xff\x01", b"\xff\xd0\xff\xd7"])
+def test_padding_and_markers_without_a_segment_before_the_scan_pass(photo: bytes, filler: bytes) -> None:
+    gated = gate(photo[:2] + filler + photo[2:])
+    assert (gated.size, gated.ends_cleanly) == ((640, 360), True)
+
+
+def test_a_jpeg_that_ends_in_its_header_is_truncated(photo: bytes) -> None:
+    assert refused(photo[: pictures.scan_start(photo) - 14] + b"\xff\xd9" * 4).code is Code.TRUNCATED
+    assert refused(photo[:2] + b"\xff\xd9" + photo[2:]).code is Code.TRUNCATED
+
+
 def test_every_cut_in_the_header_is_truncated_and_every_later_one_passes(photo: bytes) -> None:
     start = pictures.scan_start(photo)
     for length in [3, *range(4, start, 7), start - 1]:
@@ -158,6 +170,37 @@ def test_scans_without_end_are_refused_before_they_are_decoded(width: int, scans
     data = data[: frame + 5] + struct.pack(">HH", width * 3 // 4, width) + data[frame + 9 :]
     scan = data.rindex(b"\xff\xda")
     assert refused(data[:scan] + data[scan:-2] * scans + b"\xff\xd9").code is Code.DECODE_TIMEOUT
+
+
+@pytest.mark.parametrize(("count", "fits"), [(MAX_MARKERS - 100, True), (MAX_MARKERS + 1, False)])
+def test_markers_without_end_between_the_scans_are_refused(count: int, fits: bool) -> None:
+    data = pictures.jpeg(pictures.scene("day", 320, 180), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    stuffed = data[:last] + b"\xff\xfe\x00\x04ab" * count + data[last:]
+    if fits:
+        assert gate(stuffed).end == len(stuffed)
+    else:
+        assert refused(stuffed).code is Code.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 64])
+def test_the_end_is_found_wherever_the_search_is_divided(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """A marker, or the segment behind it, may lie across the border of what is searched at a time."""
+    monkeypatch.setattr(sys.modules[gate.__module__], "_WALK_STEP", step)
+    data = pictures.jpeg(pictures.scene("day", 64, 64), progressive=True)
+    gated = gate(data + b"\xff\xda tail")
+    assert (gated.end, gated.ends_cleanly) == (len(data), True)
+    assert gate(data[:-1]).ends_cleanly is False
+
+
+@pytest.mark.parametrize(("size", "fits"), [((4000, 4000), True), ((4001, 4000), False)])
+def test_the_size_of_a_webp_is_bounded_by_what_its_decoder_takes(size: tuple[int, int], fits: bool) -> None:
+    data = pictures.encoded(pictures.scene("day", 320, 180), "WEBP")
+    data = data[:26] + struct.pack("<HH", *size) + data[30:]
+    if fits:
+        assert gate(data).size == size
+    else:
+        assert refused(data).code is Code.TOO_LARGE
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
-"""Cameras, their timelapses and the runs of those."""
+"""Cameras and their timelapses."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
 from ..errors import CatalogueError, Code
-from ..models import RunState
-from ..ulid import new_ulid
-from .records import CameraRow, RunRow, TimelapseRow
-from .schema import cameras, meta, runs, timelapses
+from .records import CameraRow, TimelapseRow
+from .runs import end_runs, latest_run, timelapse_key
+from .schema import cameras, meta, timelapses
 
-_UNDER_WAY = (RunState.RUNNING, RunState.PAUSED)
 _CAMERA_COLUMNS = [cameras.c[name] for name in CameraRow.__dataclass_fields__]
 
 
@@ -67,8 +64,9 @@ def camera_key(conn: Connection, camera_id: str) -> int:
 
 
 def save_health(conn: Connection, camera_id: str, health: str) -> None:
-    """Keep the state of the camera's health machines."""
-    conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(health=health))
+    """Keep a state of the health machines that no picture brought about; what showed the former is forgotten."""
+    values = {"health": health, "evidence": None}
+    conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(**values))
 
 
 def add_missed(conn: Connection, camera_id: str, count: int, until: datetime) -> int:
@@ -91,7 +89,7 @@ def storage_bytes(conn: Connection) -> int:
 def mark_camera_removed(conn: Connection, camera_id: str, now: datetime) -> None:
     """Put a camera with all its timelapses into the archive; their runs are completed."""
     seq = camera_key(conn, camera_id)
-    conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now))
+    conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None))
     active = select(timelapses.c.id).where(timelapses.c.camera_seq == seq, timelapses.c.removed_at.is_(None))
     for timelapse_id in conn.execute(active).scalars().all():
         mark_timelapse_removed(conn, timelapse_id, now)
@@ -111,66 +109,11 @@ def timelapse_states(conn: Connection, camera_id: str) -> list[TimelapseRow]:
     return [_timelapse(conn, row) for row in conn.execute(rows.order_by(timelapses.c.seq)).all()]
 
 
-def set_paused(conn: Connection, timelapse_id: str, paused: bool, now: datetime) -> RunRow | None:
-    """Pause or resume a timelapse and the run that is under way, which is returned; missed slots count from now on."""
-    seq = _timelapse_key(conn, timelapse_id)
-    conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(paused=paused, last_slot_at=now))
-    under_way = (runs.c.timelapse_seq == seq) & runs.c.state.in_(_UNDER_WAY)
-    conn.execute(update(runs).where(under_way).values(state=_state(paused=paused)))
-    return current_run(conn, timelapse_id)
-
-
 def mark_timelapse_removed(conn: Connection, timelapse_id: str, now: datetime) -> None:
     """Put a timelapse into the archive; its run is completed."""
-    seq = _timelapse_key(conn, timelapse_id)
+    seq = timelapse_key(conn, timelapse_id)
     conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(removed_at=now))
-    under_way = (runs.c.timelapse_seq == seq) & runs.c.state.in_(_UNDER_WAY)
-    conn.execute(update(runs).where(under_way).values(state=RunState.COMPLETED, ended_at=now))
-
-
-def current_run(conn: Connection, timelapse_id: str) -> RunRow | None:
-    """Return the run of a timelapse that is running or paused."""
-    row = conn.execute(
-        _run_rows()
-        .where(timelapses.c.id == timelapse_id, runs.c.state.in_(_UNDER_WAY))
-        .order_by(runs.c.seq.desc())
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else _run(row)
-
-
-def ensure_run(conn: Connection, timelapse_id: str, now: datetime) -> RunRow:
-    """Return the run under way, begun if there is none; it is paused while its timelapse is."""
-    if (run := current_run(conn, timelapse_id)) is not None:
-        return run
-    seq = _timelapse_key(conn, timelapse_id)
-    paused = conn.execute(select(timelapses.c.paused).where(timelapses.c.seq == seq)).scalar_one()
-    run_id = new_ulid(now)
-    conn.execute(insert(runs).values(id=run_id, timelapse_seq=seq, state=_state(paused=paused), started_at=now))
-    return _run(conn.execute(_run_rows().where(runs.c.id == run_id)).one())
-
-
-def run_keys(conn: Connection, run_ids: Collection[str]) -> dict[int, int]:
-    """Return the keys of those runs that exist, each with the key of its timelapse."""
-    rows = conn.execute(select(runs.c.seq, runs.c.timelapse_seq).where(runs.c.id.in_(run_ids)))
-    return {row.seq: row.timelapse_seq for row in rows}
-
-
-def image_counts(conn: Connection, keys: Collection[int]) -> dict[str, int]:
-    """Return the image counts by run id of runs given by key."""
-    rows = conn.execute(select(runs.c.id, runs.c.image_count).where(runs.c.seq.in_(keys)))
-    return {row.id: row.image_count for row in rows}
-
-
-def _state(*, paused: bool) -> RunState:
-    return RunState.PAUSED if paused else RunState.RUNNING
-
-
-def _timelapse_key(conn: Connection, timelapse_id: str) -> int:
-    seq: int | None = conn.execute(select(timelapses.c.seq).where(timelapses.c.id == timelapse_id)).scalar()
-    if seq is None:
-        raise CatalogueError(Code.NOT_FOUND, "no such timelapse")
-    return seq
+    end_runs(conn, seq, now)
 
 
 def _timelapse_rows() -> Select[Any]:
@@ -186,21 +129,4 @@ def _timelapse_rows() -> Select[Any]:
 
 
 def _timelapse(conn: Connection, row: Row[Any]) -> TimelapseRow:
-    return TimelapseRow(**row._mapping, run=current_run(conn, row.id))  # noqa: SLF001
-
-
-def _run_rows() -> Select[Any]:
-    return select(
-        runs.c.id,
-        timelapses.c.id.label("timelapse_id"),
-        runs.c.name,
-        runs.c.state,
-        runs.c.started_at,
-        runs.c.ended_at,
-        runs.c.image_count,
-        runs.c.starred,
-    ).join(timelapses, timelapses.c.seq == runs.c.timelapse_seq)
-
-
-def _run(row: Row[Any]) -> RunRow:
-    return RunRow(**row._mapping)  # noqa: SLF001
+    return TimelapseRow(**row._mapping, run=latest_run(conn, row.id))  # noqa: SLF001

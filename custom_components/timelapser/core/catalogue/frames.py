@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Table,
     delete,
-    exists,
     func,
     insert,
     or_,
@@ -26,8 +25,10 @@ from sqlalchemy import (
 from ..errors import CatalogueError, Code
 from ..layout import FramePath
 from ..models import Fault, FaultKind, FetchStrategy, FrameKind, FrameRef, Outcome, Phase
-from .cameras import camera_key, image_counts, run_keys
+from .cameras import camera_key
+from .evidence import set_evidence
 from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, StoredFile
+from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
 
 BATCH = 500
@@ -90,25 +91,36 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
         changes |= {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}
     if changes:
         conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
+    if attempt.degradation is not None or attempt.recovered:
+        set_evidence(conn, camera_seq, attempt.degradation)
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
     counts = conn.execute(
-        select(cameras.c.captured, cameras.c.rejected, cameras.c.failed, cameras.c.byte_count).where(
-            cameras.c.seq == camera_seq
-        )
+        select(
+            cameras.c.captured, cameras.c.rejected, cameras.c.failed, cameras.c.byte_count, cameras.c.evidence
+        ).where(cameras.c.seq == camera_seq)
     ).one()
     return CommitResult(**counts._mapping, image_counts=image_counts(conn, keys))  # noqa: SLF001
 
 
 def adopt_frame(
-    conn: Connection, camera_id: str, frame: FrameRecord, slot_at: datetime, run_ids: Collection[str]
+    conn: Connection,
+    camera_id: str,
+    frame: FrameRecord,
+    slot_at: datetime,
+    run_ids: Collection[str],
+    *,
+    seq: int | None = None,
 ) -> None:
-    """Enter a still whose attempt was lost; runs that no longer exist are passed over."""
+    """Enter a still whose attempt was lost; runs that no longer exist are passed over.
+
+    ``seq`` is its place among all stills; without one it is the last.
+    """
     camera_seq = camera_key(conn, camera_id)
     keys = run_keys(conn, run_ids)
     path = FramePath.parse(frame.path)
-    _insert_frame(conn, camera_seq, path.id, frame, slot_at, keys)
+    _insert_frame(conn, camera_seq, path.id, frame, slot_at, keys, seq)
     outcome = Outcome.CAPTURED if path.kind is FrameKind.FRAME else Outcome.REJECTED
     conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**_counted(outcome, frame)))
     for table, seqs in ((cameras, [camera_seq]), (timelapses, list(keys.values()))):
@@ -118,15 +130,29 @@ def adopt_frame(
 def latest_frame(conn: Connection, camera_id: str, kind: FrameKind) -> FrameRef | None:
     """Return the still of a kind that was captured last and whose file is there."""
     row = conn.execute(
-        select(*_PATH_COLUMNS, cameras.c.id.label("camera_id"), frames.c.slot_at, frames.c.score)
-        .add_columns(frames.c.verdict, frames.c.faults)
-        .join(cameras, cameras.c.seq == frames.c.camera_seq)
+        _refs()
         .where(cameras.c.id == camera_id, frames.c.kind == kind, frames.c.missing.is_(False))
         .order_by(frames.c.seq.desc())
         .limit(1)
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _ref(row)
+
+
+def find_frame(conn: Connection, frame_id: str) -> tuple[FrameRef, str] | None:
+    """Return a still and the source key of its camera; None for an unknown id; StatementError for what is no ULID."""
+    row = conn.execute(_refs().add_columns(cameras.c.source_key).where(frames.c.id == frame_id)).one_or_none()
+    return None if row is None else (_ref(row), row.source_key)
+
+
+def _refs() -> Select[Any]:
+    return (
+        select(*_PATH_COLUMNS, cameras.c.id.label("camera_id"), frames.c.slot_at, frames.c.score)
+        .add_columns(frames.c.verdict, frames.c.faults)
+        .join(cameras, cameras.c.seq == frames.c.camera_seq)
+    )
+
+
+def _ref(row: Row[Any]) -> FrameRef:
     path = _path(row)
     return FrameRef(
         id=path.id,
@@ -137,7 +163,7 @@ def latest_frame(conn: Connection, camera_id: str, kind: FrameKind) -> FrameRef 
         slot_at=row.slot_at,
         score=row.score,
         verdict=row.verdict,
-        faults=_faults_from(row.faults),
+        faults=faults_from(row.faults),
     )
 
 
@@ -150,25 +176,6 @@ def frames_known(conn: Connection, paths: Iterable[str]) -> set[str]:
         known |= {path for path, frame_id in by_id.items() if frame_id in ids}
         known |= set(conn.execute(select(doomed.c.path).where(doomed.c.path.in_(some))).scalars())
     return known
-
-
-def expired(
-    conn: Connection, camera_id: str, kind: FrameKind, before: datetime, limit: int = BATCH, *, loose: bool = False
-) -> list[StoredFile]:
-    """Return the oldest unprotected stills of a kind that were captured before an instant.
-
-    ``loose`` ones belong to no run; the others are for their timelapses to let go.
-    """
-    rows = (
-        _files()
-        .where(cameras.c.id == camera_id, frames.c.kind == kind)
-        .where(frames.c.protected.is_(False), frames.c.captured_at < before)
-        .order_by(frames.c.captured_at, frames.c.seq)
-        .limit(limit)
-    )
-    if loose:
-        rows = rows.where(~exists().where(run_frames.c.frame_seq == frames.c.seq))
-    return [_file(row) for row in conn.execute(rows)]
 
 
 def delete_frames(conn: Connection, seqs: Sequence[int]) -> Deleted:
@@ -207,29 +214,6 @@ def delete_frames(conn: Connection, seqs: Sequence[int]) -> Deleted:
     return Deleted(tuple(files), image_counts(conn, lost), len(files))
 
 
-def release(conn: Connection, timelapse_id: str, before: datetime, limit: int = BATCH) -> Deleted:
-    """Take the oldest unprotected stills from before an instant out of a timelapse; delete those in no other run."""
-    rows = conn.execute(
-        select(run_frames.c.run_seq, run_frames.c.frame_seq, frames.c.kind)
-        .join(frames, frames.c.seq == run_frames.c.frame_seq)
-        .join(runs, runs.c.seq == run_frames.c.run_seq)
-        .join(timelapses, timelapses.c.seq == runs.c.timelapse_seq)
-        .where(timelapses.c.id == timelapse_id, frames.c.protected.is_(False), frames.c.captured_at < before)
-        .order_by(run_frames.c.run_seq, run_frames.c.frame_seq)
-        .limit(min(limit, BATCH))
-    ).all()
-    lost = Counter(row.run_seq for row in rows if row.kind is FrameKind.FRAME)
-    for run_seq, count in lost.items():
-        conn.execute(update(runs).where(runs.c.seq == run_seq).values(image_count=runs.c.image_count - count))
-    for run_seq in {row.run_seq for row in rows}:
-        of_run = [row.frame_seq for row in rows if row.run_seq == run_seq]
-        conn.execute(delete(run_frames).where(run_frames.c.run_seq == run_seq, run_frames.c.frame_seq.in_(of_run)))
-    seqs = {row.frame_seq for row in rows}
-    shared = set(conn.execute(select(run_frames.c.frame_seq).where(run_frames.c.frame_seq.in_(seqs))).scalars())
-    deleted = delete_frames(conn, sorted(seqs - shared))
-    return Deleted(deleted.files, image_counts(conn, lost), len(rows))
-
-
 def awaiting_unlink(conn: Connection, limit: int = BATCH) -> list[str]:
     """Return paths of files whose rows are gone but which may still be there."""
     return list(conn.execute(select(doomed.c.path).order_by(doomed.c.seq).limit(limit)).scalars())
@@ -254,10 +238,11 @@ def list_recent_attempts(conn: Connection, camera_id: str, limit: int) -> list[A
     return [_attempt(row._mapping) for row in rows]  # noqa: SLF001
 
 
-def prune_attempts(conn: Connection, before: datetime, keep: int, limit: int = BATCH) -> int:
+def prune_attempts(conn: Connection, before: datetime | None, keep: int, limit: int = BATCH) -> int:
     """Delete attempts from before an instant and beyond the newest ``keep``; at most ``limit``; return how many."""
     newest = conn.execute(select(func.max(attempts.c.seq))).scalar() or 0
-    old = select(attempts.c.seq).where(or_(attempts.c.started_at < before, attempts.c.seq <= newest - keep))
+    too_many = attempts.c.seq <= newest - keep
+    old = select(attempts.c.seq).where(too_many if before is None else or_(attempts.c.started_at < before, too_many))
     seqs = list(conn.execute(old.limit(limit)).scalars())
     conn.execute(delete(attempts).where(attempts.c.seq.in_(seqs)))
     return len(seqs)
@@ -270,6 +255,7 @@ def _insert_frame(
     frame: FrameRecord,
     slot_at: datetime,
     run_seqs: Collection[int],
+    seq: int | None = None,
 ) -> None:
     path = FramePath.parse(frame.path)
     folder = conn.execute(select(cameras.c.folder).where(cameras.c.seq == camera_seq)).scalar_one()
@@ -294,6 +280,7 @@ def _insert_frame(
             faults=_faults_to(frame.faults),
             fetched_sha256=frame.fetched_sha256,
             file_sha256=frame.file_sha256,
+            **({} if seq is None else {"seq": seq}),
         )
     )
     (frame_seq,) = inserted.inserted_primary_key or (None,)
@@ -340,7 +327,8 @@ def _faults_to(faults: Sequence[Fault]) -> str | None:
     return _json([[fault.kind, round(fault.severity, 3), fault.where, fault.words] for fault in faults])
 
 
-def _faults_from(text: str | None) -> tuple[Fault, ...]:
+def faults_from(text: str | None) -> tuple[Fault, ...]:
+    """Return the faults of a row."""
     return tuple(Fault(FaultKind(kind), *rest) for kind, *rest in json.loads(text or "[]"))
 
 

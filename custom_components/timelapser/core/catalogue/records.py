@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..degradation import Degradation
 from ..errors import Code
-from ..models import Fault, FetchStrategy, Freshness, Light, Outcome, Phase, RunState, Verdict
+from ..models import Fault, FetchStrategy, FrameKind, Freshness, Light, Outcome, Phase, Review, RunState, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ class AttemptRecord:
     ``run_ids`` are the runs whose slot it was, also when nothing was kept. ``phases`` are milliseconds by phase.
     ``health``, ``baseline`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe`` was asked
     for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
+    ``degradation`` is set by the attempt that degraded the camera, ``recovered`` by the one that ended that.
     """
 
     id: str
@@ -56,17 +58,23 @@ class AttemptRecord:
     strategy_note: str | None = None
     probe: bool = False
     evidence: str | None = None
+    degradation: Degradation | None = None
+    recovered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommitResult:
-    """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id."""
+    """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id.
+
+    ``evidence`` is the camera's, as in ``CameraRow``.
+    """
 
     captured: int
     rejected: int
     failed: int
     byte_count: int
     image_counts: Mapping[str, int]
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +108,8 @@ class RunRow:
 
     id: str
     timelapse_id: str
+    camera_id: str
+    timelapse_name: str
     name: str | None
     state: RunState
     started_at: datetime
@@ -107,10 +117,30 @@ class RunRow:
     image_count: int
     starred: bool
 
+    @property
+    def under_way(self) -> bool:
+        """Return whether it is not completed."""
+        return self.state is not RunState.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRuns:
+    """One page of a camera's runs; ``cursor`` asks for the next one, None when there is none.
+
+    A camera that is in the archive has ``removed_at``.
+    """
+
+    camera_id: str
+    name: str
+    source_key: str
+    removed_at: datetime | None
+    runs: tuple[RunRow, ...]
+    cursor: int | None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimelapseRow:
-    """A timelapse with the run that is under way, if any."""
+    """A timelapse with the run that is under way, or the last one; None when it never had one."""
 
     id: str
     camera_id: str
@@ -138,6 +168,28 @@ class AttemptRow:
     score: float | None
     phases: Mapping[str, float]
     has_frame: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StillRow:
+    """A still with all that is known of it; ``path`` is below the storage folder, ``size`` in pixels."""
+
+    seq: int
+    id: str
+    camera_id: str
+    source_key: str
+    path: str
+    kind: FrameKind
+    captured_at: datetime
+    slot_at: datetime
+    byte_count: int
+    size: tuple[int, int] | None
+    score: float | None
+    verdict: Verdict
+    faults: tuple[Fault, ...]
+    protected: bool
+    review: Review | None
+    run_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

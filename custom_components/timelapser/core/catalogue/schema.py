@@ -24,12 +24,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import BINARY, LONGBLOB
 
+from ..errors import CatalogueError, Code
 from ..models import FrameKind, Freshness, Light, Review, RunState, Verdict
 from ..ulid import from_millis, to_millis, ulid_from_bytes, ulid_to_bytes
 
 ID_LENGTH = 64
 """Characters of an entry or subentry id; Home Assistant's have 26 or 32."""
 NAME_LENGTH = 255
+
+
+_UNSOUND = (ValueError, TypeError, IndexError, OverflowError)
+"""What becomes of a stored value that was never written."""
 
 
 class Millis(TypeDecorator[datetime]):
@@ -45,8 +50,11 @@ class Millis(TypeDecorator[datetime]):
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return the instant in UTC."""
-        return None if value is None else from_millis(value)
+        """Return the instant in UTC; CATALOGUE_CORRUPT for what is none."""
+        try:
+            return None if value is None else from_millis(value)
+        except _UNSOUND as err:
+            raise CatalogueError(Code.CATALOGUE_CORRUPT, "a damaged value") from err
 
 
 class Ulid(TypeDecorator[str]):
@@ -67,8 +75,11 @@ class Ulid(TypeDecorator[str]):
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        """Return the text."""
-        return None if value is None else ulid_from_bytes(value)
+        """Return the text; CATALOGUE_CORRUPT for what is no ULID."""
+        try:
+            return None if value is None else ulid_from_bytes(value)
+        except _UNSOUND as err:
+            raise CatalogueError(Code.CATALOGUE_CORRUPT, "a damaged value") from err
 
 
 class Coded[E: StrEnum](TypeDecorator[E]):
@@ -89,8 +100,11 @@ class Coded[E: StrEnum](TypeDecorator[E]):
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> E | None:
-        """Return the word of the number."""
-        return None if value is None else self.words[value]
+        """Return the word of the number; CATALOGUE_CORRUPT for a number that has none."""
+        try:
+            return None if value is None else self.words[value]
+        except _UNSOUND as err:
+            raise CatalogueError(Code.CATALOGUE_CORRUPT, "a damaged value") from err
 
 
 metadata = MetaData()

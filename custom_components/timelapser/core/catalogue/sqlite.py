@@ -1,5 +1,7 @@
 """What the catalogue needs of SQLite itself: the file, its marks, its connections and its errors."""
 
+from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -7,8 +9,9 @@ import sqlite3
 import stat
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, exc, inspect, select
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from ..crash import crash_point
 from ..errors import CatalogueError, Code
 from ..models import Phase
 from . import migrations
@@ -23,12 +26,25 @@ WAL_LIMIT = 16 * 1024 * 1024
 READERS = 4
 """Connections kept for readers; more come and go."""
 
+ASIDE = ".corrupt."
+"""What is put after the name of a damaged catalogue, before the UTC time."""
+KEEP_ASIDE = 3
+"""Damaged catalogues that are kept: enough to look into what happened, and a bad disk fills nothing up with them."""
+
 _MAGIC = b"SQLite format 3\0"
 _HEADER_SIZE = 100
 _USER_VERSION = slice(60, 64)
 _APPLICATION_ID = slice(68, 72)
 """Places in the header (sqlite.org/fileformat2.html, 1.3)."""
+_WRITER_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    f"journal_size_limit = {WAL_LIMIT:d}",
+)
 _SIDE_FILES = ("", "-wal", "-shm")
+_PROGRESS = 10_000
+"""SQLite's steps between looks at whether a check is to end: some milliseconds."""
 
 _CODES = {
     "SQLITE_BUSY": Code.CATALOGUE_LOCKED,
@@ -65,7 +81,10 @@ def catalogue_error(err: exc.SQLAlchemyError | sqlite3.Error | OSError) -> Catal
 def examine(path: Path) -> FileState:
     """Look at the file without SQLite; CATALOGUE_FOREIGN or CATALOGUE_NEWER for one that is not to be touched."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return FileState.DAMAGED
+        if not stat.S_ISREG(mode):
             raise CatalogueError(Code.CATALOGUE_OPEN, "not a regular file", phase=Phase.STARTUP)
         with path.open("rb") as file:
             header = file.read(_HEADER_SIZE)
@@ -83,24 +102,90 @@ def examine(path: Path) -> FileState:
     return FileState.OURS
 
 
+def unclean(path: Path) -> bool:
+    """Return whether a write-ahead log with content was left: a close empties it."""
+    try:
+        return _side_file(path, "-wal").stat().st_size > 0
+    except OSError:
+        return False
+
+
 def refuse_newer(version: int) -> None:
     """Raise CATALOGUE_NEWER for a version that a later release made."""
     if version > newest_version():
         raise CatalogueError(Code.CATALOGUE_NEWER, f"version {version}", phase=Phase.STARTUP, version=version)
 
 
+def create(path: Path) -> None:
+    """Make an empty file that is marked as ours; CATALOGUE_OPEN or CATALOGUE_WRITE when it cannot be made.
+
+    SQLite writes the marks one after the other: a kill in between would leave a file that is nobody's, so it gets
+    its name last.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        with closing(_connection(part, "rwc", own_thread=True)) as connection:
+            for pragma in (
+                "journal_mode = MEMORY",
+                "auto_vacuum = INCREMENTAL",
+                f"application_id = {APPLICATION_ID:d}",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+                crash_point("in_create")
+        part.replace(path)
+    except (sqlite3.Error, OSError) as err:
+        raise catalogue_error(err) from err
+
+
 def set_aside(path: Path) -> tuple[str, ...]:
-    """Rename the database and its side files to ``<name>.corrupt.<UTC>``; return the new names."""
-    suffix = f".corrupt.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    """Rename the database and its side files to ``<name>.corrupt.<UTC>``; return the new names.
+
+    Of those that were renamed before, the oldest go.
+    """
+    suffix = f"{ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     renamed = []
     try:
         for side in _SIDE_FILES:
             file = _side_file(path, side)
             if file.exists():
                 renamed.append(file.rename(file.with_name(file.name + suffix)).name)
+                crash_point("in_set_aside")
     except OSError as err:
         raise catalogue_error(err) from err
+    _forget_aside(path)
     return tuple(renamed)
+
+
+def _forget_aside(path: Path) -> None:
+    """Remove the oldest of the catalogues that were set aside; folders, which are not ours, stay."""
+    found = [file for file in path.parent.glob(f"{path.name}*{ASIDE}*") if file.is_file()]
+    moments = sorted({file.name.rpartition(ASIDE)[2] for file in found})
+    for file in found:
+        if file.name.rpartition(ASIDE)[2] not in moments[-KEEP_ASIDE:]:
+            with suppress(OSError):
+                file.unlink()
+
+
+def whole(path: Path, ended: Callable[[], bool]) -> bool:
+    """Return whether SQLite finds no damage in the whole database; True when it is ended before it found any.
+
+    Reads all of it, on a connection of its own that cannot write. CatalogueError when it cannot be read.
+    """
+    connection = _connection(path, "ro", own_thread=True)
+    try:
+        connection.set_progress_handler(ended, _PROGRESS)
+        (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as err:
+        if ended():
+            return True
+        error = catalogue_error(err)
+        if error.code is not Code.CATALOGUE_CORRUPT:
+            raise error from err
+        return False
+    finally:
+        connection.close()
+    return bool(answer == "ok")
 
 
 def writer_engine(path: Path) -> Engine:
@@ -121,6 +206,13 @@ def newest_version() -> int:
 def checkpoint(conn: Connection) -> None:
     """Bring the write-ahead log into the database, outside any transaction."""
     _raw(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def reset(conn: Connection) -> None:
+    """End a transaction that a failed commit left open: nothing could begin after it."""
+    raw = _raw(conn)
+    if raw.in_transaction:
+        raw.rollback()
 
 
 def user_version(conn: Connection) -> int:
@@ -157,12 +249,8 @@ def probe(conn: Connection) -> None:
 
 
 def _engine(path: Path, mode: str, *, writer: bool) -> Engine:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-
     def _connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=writer, cached_statements=256
-        )
+        return _connection(path, mode, own_thread=writer)
 
     pool = {"poolclass": NullPool} if writer else {"poolclass": QueuePool, "pool_size": READERS, "max_overflow": -1}
     engine = create_engine("sqlite+pysqlite://", creator=_connect, **pool)
@@ -170,7 +258,7 @@ def _engine(path: Path, mode: str, *, writer: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _set_up(connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in _writer_pragmas(cursor) if writer else ("query_only = ON",):
+        for pragma in _WRITER_PRAGMAS if writer else ("query_only = ON",):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -181,16 +269,14 @@ def _engine(path: Path, mode: str, *, writer: bool) -> Engine:
     return engine
 
 
-def _writer_pragmas(cursor: DBAPICursor) -> tuple[str, ...]:
-    """Return the settings of the writer; a new file is marked as ours before anything else is in it."""
-    (pages,) = cursor.execute("PRAGMA page_count").fetchone()
-    marks = () if pages else ("auto_vacuum = INCREMENTAL", f"application_id = {APPLICATION_ID:d}")
-    return (
-        *marks,
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        f"journal_size_limit = {WAL_LIMIT:d}",
+def _connection(path: Path, mode: str, *, own_thread: bool) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=own_thread,
+        cached_statements=256,
     )
 
 

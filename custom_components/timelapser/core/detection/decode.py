@@ -34,7 +34,9 @@ MAX_PADDING: Final = 16
 """Bytes of such padding that are taken for harmless: cameras align to 2, 4 or 16 bytes [own observation of the
 formats]. More is picture data that the decoder could not place, so something before it is damaged."""
 CHROMA_REDUCTION: Final = 8
-"""Divisor of the colour planes that Pillow decodes a second time; libjpeg takes it from the DC terms alone."""
+"""Divisor of the colour planes that Pillow makes; libjpeg takes it from the DC terms alone."""
+_STRIP: Final = 64 * CHROMA_REDUCTION
+"""Rows that are converted at a time: a whole 50 MP picture in three modes would take 550 MB."""
 
 
 class UndecodableError(Exception):
@@ -195,6 +197,11 @@ def _turbo() -> _Turbo | None:
     return None
 
 
+def turbojpeg_available() -> bool:
+    """Return whether JPEG is decoded by libjpeg-turbo; the first call loads it, which blocks."""
+    return _turbo() is not None
+
+
 def _decode_pillow(body: bytes, *, jpeg: bool) -> Planes:
     """Decode by Pillow: a JPEG as luma, and its colour once more at 1/8; anything else once."""
     try:
@@ -227,5 +234,13 @@ def _planes_of(picture: Image.Image) -> Planes:
         return Planes(luma=luma, blue=None, red=None, warning="", watched=False)
     if picture.mode in ("1", "L", "LA"):
         return Planes(luma=np.asarray(picture.convert("L")), blue=None, red=None, warning="", watched=False)
-    luma, blue, red = (np.asarray(band) for band in picture.convert("RGB").convert("YCbCr").split())
+    luma = np.empty((picture.height, picture.width), dtype=np.uint8)
+    colours: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    for top in range(0, picture.height, _STRIP):
+        bottom = min(top + _STRIP, picture.height)
+        strip = picture.crop((0, top, picture.width, bottom)).convert("RGB").convert("YCbCr")
+        luma[top:bottom] = np.asarray(strip.getchannel(0))
+        blue, red = (np.asarray(strip.getchannel(channel).reduce(CHROMA_REDUCTION)) for channel in (1, 2))
+        colours.append((blue, red))
+    blue, red = (np.concatenate(parts) for parts in zip(*colours, strict=True))
     return Planes(luma=luma, blue=blue, red=red, warning="", watched=False)

@@ -1,5 +1,6 @@
 """What the bytes say: whether they are a picture at all, of which format and size, and whether it ends."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 import zlib
@@ -21,6 +22,12 @@ MAX_SCANS: Final = 100
 MAX_SCANNED_PIXELS: Final = 1_000_000_000
 """Scans times pixels. Each scan costs a pass over the whole picture, though an empty one takes 10 bytes: the time of
 the decode (0.25 s for this many empty ones, measured) is bounded here, before it starts."""
+MAX_MARKERS: Final = 10_000
+"""Markers from the first scan of a JPEG on. A hundred scans with their tables have under a thousand, and 32 MiB of
+random bytes behind a cut about as many; each costs the walk a microsecond."""
+MAX_WEBP_PIXELS: Final = 16_000_000
+"""Pixels of a WebP. Its decoder takes 14 bytes for each (measured: 700 MB and 1.9 s for 50 MP), a JPEG's takes 2;
+cameras that write WebP have at most 8 MP."""
 MAX_PNG_TEXT: Final = 1024 * 1024
 """Bytes of one unpacked PNG text or colour profile; Pillow's own limit."""
 MIN_ZERO_TAIL: Final = 64
@@ -37,6 +44,8 @@ _FOREIGN_BRANDS: Final = frozenset(
 _SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _UNPACK_STEP: Final = 1024 * 1024
+_WALK_STEP: Final = 1024 * 1024
+"""Bytes that are searched for markers at a time; the search takes a few times their memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,14 +114,12 @@ def _foreign_format(data: bytes) -> str | None:
     return None
 
 
-def _check_size(width: int, height: int) -> None:
-    """Raise when the size in the header is out of bounds."""
+def _check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
+    """Raise when the size in the header is out of bounds; ``most`` is in pixels."""
     if width < MIN_SIDE or height < MIN_SIDE:
         raise ImageError(Code.TOO_SMALL, f"{width}x{height}; the least is {MIN_SIDE}", width=width, height=height)
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            Code.TOO_LARGE, f"{width}x{height}; the limit is {MAX_PIXELS} pixels", width=width, height=height
-        )
+    if width * height > most:
+        raise ImageError(Code.TOO_LARGE, f"{width}x{height}; the limit is {most} pixels", width=width, height=height)
 
 
 def _cut_short(what: str) -> ImageError:
@@ -178,15 +185,8 @@ def _last_scan_end(data: bytes, start: int, pixels: int) -> tuple[int, bool]:
 
     Without an end marker, zero bytes at the end (a file that was laid out but not filled) do not count.
     """
-    codes = np.frombuffer(data, dtype=np.uint8)
-    places = np.flatnonzero(codes[start:-1] == 0xFF) + start
-    markers = codes[places + 1]
-    is_marker = (markers != 0) & (markers != 0xFF) & ((markers < 0xD0) | (markers > 0xD7))
     scans = 1
-    position = start
-    for place in places[is_marker].tolist():
-        if place < position:
-            continue
+    for number, place in enumerate(_markers(data, start)):
         marker = data[place + 1]
         if marker == 0xD9:
             return place + 2, True
@@ -194,9 +194,31 @@ def _last_scan_end(data: bytes, start: int, pixels: int) -> tuple[int, bool]:
             scans += 1
             if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS:
                 raise ImageError(Code.DECODE_TIMEOUT, f"{scans} scans and more: decoding would take too long")
-        position = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        if number >= MAX_MARKERS:
+            raise _not_an_image(data, f"over {MAX_MARKERS} markers")
     filled = len(data.rstrip(b"\0"))
     return (max(start, filled) if len(data) - filled >= MIN_ZERO_TAIL else len(data)), False
+
+
+def _markers(data: bytes, start: int) -> Iterator[int]:
+    """Yield where the markers begin that follow each other, each behind the segment of the one before.
+
+    What is searched at a time is bounded: a body of nothing but markers costs no more memory than any other.
+    """
+    position = start
+    while position < len(data) - 1:
+        stop = min(position + _WALK_STEP, len(data) - 1)
+        codes = np.frombuffer(data, dtype=np.uint8, count=stop + 1 - position, offset=position)
+        second = codes[1:]
+        is_marker = (codes[:-1] == 0xFF) & (second != 0) & (second != 0xFF) & ((second < 0xD0) | (second > 0xD7))
+        places = np.flatnonzero(is_marker) + position
+        index = 0
+        while index < len(places):
+            place = int(places[index])
+            yield place
+            position = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+            index = int(np.searchsorted(places, position))
+        position = max(position, stop)
 
 
 def _gate_png(data: bytes) -> Gated:
@@ -279,7 +301,7 @@ def _gate_webp(data: bytes) -> Gated:
         height = int.from_bytes(data[27:30], "little") + 1
     else:
         raise _not_an_image(data, "a WebP without its header")
-    _check_size(width, height)
+    _check_size(width, height, MAX_WEBP_PIXELS)
     end = int.from_bytes(data[4:8], "little") + 8
     return Gated(
         content_type="image/webp",

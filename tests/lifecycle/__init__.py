@@ -1,0 +1,1 @@
+"""Loading, changing and unloading, measured: nothing is left over."""
