@@ -75,6 +75,11 @@ def _open_files() -> Iterator[str]:
             continue
 
 
+def sockets() -> int:
+    """Return how many sockets the process has open at this moment."""
+    return sum(name.startswith("socket:") for name in _open_files())
+
+
 def _trackers(hass: HomeAssistant) -> Iterator[str]:
     """Return whom Home Assistant's own listeners pass events on to: ``async_track_...`` adds none to the bus."""
     for data in hass.data.values():

@@ -128,7 +128,10 @@ async def test_everything_comes_back(
     await settle(hass)
     assert aside(hass) == kept
     assert consistent(hass, media_root)
-    await unload(hass, entry)
+    assert issue(hass) is not None
+    await hass.config_entries.async_remove(entry.entry_id)
+    await settle(hass)
+    assert issue(hass) is None
 
 
 async def test_captures_go_on_while_it_is_rebuilt(

@@ -247,21 +247,38 @@ async def test_a_round_ends_with_its_camera_and_is_taken_up_again(
 ) -> None:
     monkeypatch.setattr("custom_components.timelapser.core.retention.BATCH", 1)
     camera.answer = BLACK
-    for _ in range(6):
+    for _ in range(4):
         await next_slot()
     await pause(camera_entry)
     freezer.tick(timedelta(days=20))
     async_fire_time_changed(hass)
-    while len(files(media_root)) == 6:
+    while len(files(media_root)) == 4:
         await hass.async_add_executor_job(time.sleep, 0.001)
     assert await hass.config_entries.async_unload(camera_entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert 0 < len(files(media_root)) < 6
+    assert 0 < len(files(media_root)) < 4
     assert consistent(hass, media_root)
-    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert "old stills could not be removed" not in caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
     assert await hass.config_entries.async_setup(camera_entry.entry_id)
     await hass.async_block_till_done()
     await next_slot(660)
+    assert not files(media_root)
+
+
+async def test_what_an_open_issue_shows_stays(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    """The last rejected picture of a degraded camera is kept for as long as it is degraded."""
+    camera.answer = BLACK
+    for _ in range(6):
+        await next_slot()
+    assert state(hass, camera_entry, "binary_sensor", "degraded").state == "on"
+    await pause(camera_entry)
+    await next_slot(20 * DAY)
+    assert len(files(media_root)) == 1
+    await hass.services.async_call(DOMAIN, "reset_degraded", {"entity_id": "camera.garden"}, blocking=True)
+    await next_slot(DAY)
     assert not files(media_root)
 
 

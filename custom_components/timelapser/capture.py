@@ -141,7 +141,7 @@ class Capturer:
             await self._async_commit(attempt)
         except TimelapserError as err:
             await self._async_roll_back(attempt, err)
-        except Exception as err:
+        except Exception as err:  # noqa: BLE001 - a bug ends one attempt, not the schedule
             _LOGGER.error(  # noqa: TRY400 - a traceback of Python's quotes what the camera's integration said
                 "Unexpected error while storing attempt %s: %s", request.cid, redact_traceback(err)
             )
@@ -170,7 +170,7 @@ class Capturer:
                     attempt.fail(err)
                 if not err.retryable:
                     break
-            except Exception as err:
+            except Exception as err:  # noqa: BLE001 - as above
                 _LOGGER.error(  # noqa: TRY400 - as above
                     "Unexpected error in attempt %s: %s", request.cid, redact_traceback(err)
                 )

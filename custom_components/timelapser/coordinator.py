@@ -52,8 +52,9 @@ MANUAL_GAP = timedelta(seconds=1)
 """Least time between two captures by action."""
 START_GRACE = timedelta(seconds=120)
 """Time after the start in which a camera that is not loaded yet is no failure."""
-STOP_WAIT_S = 5.0
-"""Seconds that stopping waits for a running attempt."""
+STOP_WAIT_S = 4.0
+"""Seconds that stopping waits for a running attempt and for the thread of its stream read; both are back before that,
+unless a server answers by the byte."""
 
 _MISSED_REASONS = (
     Reason.CAMERA_REMOVED,
@@ -157,13 +158,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self._timer = None
         self._publisher.stop()
         self._issues.stop()
-        if self._fetcher is not None:
-            self._fetcher.cancel()
-        running = [task for task in (self._task, self._running) if task is not None and not task.done()]
-        for task in running:
+        tasks = [task for task in (self._task, self._running) if task is not None]
+        reading = self._fetcher.cancel() if self._fetcher is not None else None
+        for task in tasks:
             task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=STOP_WAIT_S)
+        if ending := [part for part in (*tasks, reading) if part is not None and not part.done()]:
+            await asyncio.wait(ending, timeout=STOP_WAIT_S)
 
     async def _async_on_stop(self, _event: Event) -> None:
         """Stop with Home Assistant, which does not unload entries."""

@@ -37,9 +37,9 @@ COMPUTE_THREADS: Final = min(4, os.cpu_count() or 1)
 FETCH_THREADS: Final = 32
 """Streams that are read at the same time; one thread each, idle threads cost nothing."""
 
-FETCH_WAIT_S: Final = 4.0
-"""Seconds that closing waits for streams that are being read. One that hangs longer, as only a camera that answers by
-the byte makes it, ends by itself and holds nothing of ours."""
+FETCH_WAIT_S: Final = 0.5
+"""Seconds that closing waits for the threads of stream reads, which every camera has waited for already. One that hangs
+longer, as only a server that answers by the byte makes it, ends by itself and holds nothing of ours."""
 
 _FETCH_NAME: Final = f"{DOMAIN}-fetch"
 

@@ -129,9 +129,10 @@ class Fetcher:
         """Return whether the camera is known to refuse a second stream session."""
         return self._refusals >= REFUSALS_REMEMBERED
 
-    def cancel(self) -> None:
-        """Make a running stream read end at its next packet."""
+    def cancel(self) -> asyncio.Future[KeyFrame] | None:
+        """Make a running stream read end at its next packet; return what is done when its thread is back."""
         self._cancel.set()
+        return self._reading
 
     async def async_fetch(
         self, *, alternate: bool = False, budget_s: float = FRESH_BUDGET_S, expected_size: tuple[int, int] | None = None

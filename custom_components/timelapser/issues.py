@@ -96,7 +96,9 @@ def async_setup_issues(hass: HomeAssistant) -> None:
         elif entry.state is ConfigEntryState.NOT_LOADED:
             for key in CAMERA_ISSUES:
                 _set_aside(hass, key, entry.entry_id)
-        cameras = (other for other in hass.config_entries.async_entries(DOMAIN) if other.unique_id != SYSTEM_UNIQUE_ID)
+        cameras = [other for other in hass.config_entries.async_entries(DOMAIN) if other.unique_id != SYSTEM_UNIQUE_ID]
+        if not cameras:
+            async_clear_issue(hass, IssueKey.CATALOGUE_REBUILT, SYSTEM_UNIQUE_ID)
         if all(camera.state is ConfigEntryState.NOT_LOADED for camera in cameras):
             for key in STORAGE_ISSUES:
                 _set_aside(hass, key, SYSTEM_UNIQUE_ID)

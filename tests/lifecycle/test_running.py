@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN
 from custom_components.timelapser.core.storage import Storage
-from tests.burden import Burden, added, resident_kib, slope, weigh
+from tests.burden import Burden, added, resident_kib, slope, sockets, weigh
 from tests.conftest import ScriptedCamera, make_entry, set_up
 from tests.ledger import BLACK, consistent, files, table
 from tests.surface import state
@@ -188,11 +188,16 @@ class Hang:
         self._under_way = writing.is_set
 
     async def until_under_way(self) -> None:
-        """Wait, on the real clock, until the capture is where it hangs."""
-        end = time.monotonic() + 5
-        while not self._under_way():
-            assert time.monotonic() < end
-            await asyncio.sleep(0.01)
+        """Wait until the capture is where it hangs."""
+        await until(self._under_way)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait on the real clock."""
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -270,6 +275,7 @@ async def test_a_stream_that_hangs_holds_nothing_up_for_ever(
     hass: HomeAssistant, system_entry: MockConfigEntry, hang: Hang, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread that does not come back in time is left to itself; it is back later."""
+    monkeypatch.setattr("custom_components.timelapser.coordinator.STOP_WAIT_S", 0.2)
     monkeypatch.setattr("custom_components.timelapser.engine.FETCH_WAIT_S", 0.2)
     hang.stream()
     entry = await set_up(hass, make_entry(hass, **hang.options))
@@ -283,3 +289,20 @@ async def test_a_stream_that_hangs_holds_nothing_up_for_ever(
     assert not thread.is_alive()
     with pytest.raises(HomeAssistantError):
         await capture
+
+
+async def test_a_read_is_back_before_its_camera_is_loaded_anew(hass: HomeAssistant, hang: Hang, empty: Burden) -> None:
+    """Also while the engine lives on for another camera: there are never two sessions with one."""
+    other = await set_up(hass, make_entry(hass, entity_id="camera.shed", title="Shed"))
+    before = sockets()
+    hang.stream()
+    entry = await set_up(hass, make_entry(hass, **hang.options))
+    capture = hass.async_create_task(entry.runtime_data.async_capture_now())
+    await hang.until_under_way()
+    await until(lambda: sockets() == before + 1)
+    await unload(hass, entry)
+    assert sockets() == before
+    with pytest.raises(HomeAssistantError):
+        await capture
+    await unload(hass, other)
+    assert added(empty, await weigh(hass)) == {}

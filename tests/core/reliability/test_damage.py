@@ -104,8 +104,14 @@ def test_a_damaged_catalogue_comes_back(tmp_path, request, damage):
 
 
 def look(folder):
-    """Start, check the whole catalogue as the engine does soon after, and start anew when that finds damage."""
-    catalogue, storage, _, _ = start(folder)
+    """Start, check the whole catalogue as the engine does soon after, and start anew when damage is met, as it does."""
+    try:
+        catalogue, storage, _, _ = start(folder)
+    except CatalogueError as err:
+        if err.code is not Code.CATALOGUE_CORRUPT:
+            raise
+        recover(folder)
+        return
     sound = catalogue.check(lambda: False)
     stop(catalogue, storage)
     if not sound:
