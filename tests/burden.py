@@ -16,12 +16,16 @@ from homeassistant.core import HassJob, HomeAssistant
 from homeassistant.helpers.dispatcher import DATA_DISPATCHER
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
+from custom_components.timelapser.const import DOMAIN
+from custom_components.timelapser.engine import COMPUTE_THREADS
+
 from .conftest import settle
 
 type Burden = dict[str, Counter[str]]
 
 _OTHERS = ("SyncWorker_", "asyncio_", "MainThread")
 """Threads of Home Assistant's own pool, which grows to its size and stays."""
+_COMPUTE = f"{DOMAIN}-compute"
 _STORE_WRITE = "_async_schedule_callback_delayed_write"
 _STORE_WRITES_AT_LAST = "homeassistant_final_write"
 """Home Assistant saves its registries when it pleases."""
@@ -34,9 +38,7 @@ async def weigh(hass: HomeAssistant) -> Burden:
     return {
         "tasks": Counter(_numberless(task.get_name()) for task in asyncio.all_tasks()),
         "timers": Counter(name for name in _timers(hass) if _STORE_WRITE not in name),
-        "threads": Counter(
-            _numberless(thread.name) for thread in threading.enumerate() if not thread.name.startswith(_OTHERS)
-        ),
+        "threads": _threads(),
         "files": Counter(_open_files()),
         "listeners": Counter(
             {event: count for event, count in hass.bus.async_listeners().items() if event != _STORE_WRITES_AT_LAST}
@@ -49,6 +51,17 @@ async def weigh(hass: HomeAssistant) -> Burden:
 def added(before: Burden, after: Burden) -> dict[str, dict[str, int]]:
     """Return what there is more of than before, by kind and name."""
     return {kind: dict(more) for kind in before if (more := after[kind] - before[kind])}
+
+
+def _threads() -> Counter[str]:
+    """Return the threads; our pool for computing grows to its size when it is needed, and counts as one until then."""
+    counts = Counter(
+        _numberless(thread.name) for thread in threading.enumerate() if not thread.name.startswith(_OTHERS)
+    )
+    for name in counts:
+        if name.startswith(_COMPUTE) and counts[name] <= COMPUTE_THREADS:
+            counts[name] = 1
+    return counts
 
 
 def _numberless(name: str) -> str:

@@ -202,6 +202,8 @@ async def test_whatever_a_camera_raises_is_one_code(
     await next_slot()
     (event,) = events.named("capture_failed")
     assert (event.data["code"], event.data["phase"]) == (code, Phase.FETCH)
+    if code is Code.CAMERA_RAISED:
+        assert type(error() if isinstance(error, type) else error).__name__ in event.data["detail"]
     assert [row.code for row in await attempts(camera_entry)] == [code]
     assert not files(media_root)
     camera.answer = camera.good

@@ -276,7 +276,7 @@ async def test_the_latest_frame_is_rejected(hass: HomeAssistant, mixed: MockConf
     assert mixed.runtime_data.data.last_rejected.id == latest["frame_id"]
     assert state(hass, mixed, "image", "latest_frame").state == first["captured_at"]
     assert image_count(hass, mixed) == "1"
-    shown = await mixed.runtime_data.async_read_frame(mixed.runtime_data.data.last_rejected)
+    shown = await mixed.runtime_data.engine.async_read_still(mixed.runtime_data.data.last_rejected)
     assert shown in [path.read_bytes() for path in files(media_root, "quarantine")]
 
 

@@ -24,8 +24,9 @@ from custom_components.timelapser.pictures import (
     async_hold_look,
     frame_path,
 )
+from tests.calls import call
 from tests.conftest import good_picture
-from tests.ledger import files
+from tests.ledger import files, table
 
 type NextSlot = Callable[..., Awaitable[None]]
 
@@ -69,6 +70,26 @@ async def test_a_picture_is_served_to_an_admin(hass_client: ClientSessionGenerat
 async def test_a_still_is_the_file(hass_client: ClientSessionGenerator, media_root: Path, still: str) -> None:
     (file,) = files(media_root)
     assert await (await (await hass_client()).get(still)).read() == file.read_bytes()
+
+
+async def test_a_still_whose_file_is_gone_is_known_to_be(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, media_root: Path, still: str
+) -> None:
+    """It is not listed any more, until the file is there again."""
+    target = {"entity_id": "camera.garden"}
+    listed = (await call(hass, "list_frames", **target))["cameras"]
+    assert [len(camera["frames"]) for camera in listed.values()] == [1]
+    (file,) = files(media_root)
+    data = file.read_bytes()
+    file.unlink()
+    client = await hass_client()
+    assert (await client.get(still)).status == 404
+    assert [row["missing"] for row in table(hass, "frames")] == [1]
+    listed = (await call(hass, "list_frames", **target))["cameras"]
+    assert [len(camera["frames"]) for camera in listed.values()] == [0]
+    file.write_bytes(data)
+    assert (await client.get(still)).status == 200
+    assert [row["missing"] for row in table(hass, "frames")] == [0]
 
 
 async def test_anonymous_gets_nothing(hass_client_no_auth: ClientSessionGenerator, path: str) -> None:

@@ -1,6 +1,7 @@
 """A lost or damaged catalogue, through Home Assistant: everything comes back while captures go on."""
 
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 import sqlite3
 import threading
@@ -132,6 +133,41 @@ async def test_everything_comes_back(
     await hass.config_entries.async_remove(entry.entry_id)
     await settle(hass)
     assert issue(hass) is None
+
+
+@pytest.mark.parametrize(("lost", "left"), [(True, 1), (False, 0)])
+async def test_nothing_is_removed_for_a_week_after_it(
+    hass: HomeAssistant,
+    camera: ScriptedCamera,
+    system_entry: MockConfigEntry,
+    media_root: Path,
+    freezer: FrozenDateTimeFactory,
+    lost: bool,
+    left: int,
+) -> None:
+    """It does not know any more what was protected; without a loss the limit holds at once."""
+    entry = await set_up(hass, make_entry(hass, quarantine_days=1))
+    camera.answer = BLACK
+    await capture(entry)
+    camera.answer = camera.good
+    await unload(hass, entry)
+    if lost:
+        catalogue(hass).unlink()
+    freezer.tick(timedelta(days=2))
+    await start_anew(hass, entry)
+    await capture(entry)
+
+    async def rounds(span: timedelta) -> int:
+        freezer.tick(span)
+        async_fire_time_changed(hass)
+        await settle(hass)
+        return len(files(media_root, "quarantine"))
+
+    assert await rounds(timedelta(minutes=11)) == left
+    assert await rounds(timedelta(days=6)) == left
+    await capture(entry)
+    assert await rounds(timedelta(days=2)) == 0
+    await unload(hass, entry)
 
 
 async def test_captures_go_on_while_it_is_rebuilt(

@@ -16,6 +16,9 @@ from .const import (
 from .core.health import Transition
 from .core.models import Outcome
 
+DETAIL_LENGTH = 200
+"""Characters of an error's own text in an event: enough to look it up, and no flood of the recorder."""
+
 TRANSITION_EVENTS: Mapping[Transition, str] = {
     Transition.DEGRADED: EVENT_CAMERA_DEGRADED,
     Transition.RECOVERED: EVENT_CAMERA_RECOVERED,
@@ -53,7 +56,7 @@ def _outcome(attempt: Attempt) -> dict[str, Any]:
         **_reason(attempt),
     }
     if attempt.outcome is Outcome.FAILED:
-        return data
+        return {**data, "detail": attempt.detail[:DETAIL_LENGTH]}
     frame = attempt.frame
     evaluation = attempt.evaluation
     if frame is None or evaluation is None:

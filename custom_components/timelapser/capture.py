@@ -86,6 +86,8 @@ class Attempt:
     strategy: FetchStrategy | None = None
     fetched: Fetched | None = None
     evaluation: Evaluation | None = None
+    detail: str = ""
+    """What the error said of itself: a class, a redacted text."""
     evidence: str = ""
     """The head of what was fetched and is not a picture, as redacted text."""
     phases: dict[str, float] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class Attempt:
 
     def fail(self, err: TimelapserError) -> None:
         """Note the error that the attempt ends with unless a later try succeeds."""
-        self.outcome, self.code, self.phase = Outcome.FAILED, err.code, err.phase
+        self.outcome, self.code, self.phase, self.detail = Outcome.FAILED, err.code, err.phase, err.text
 
 
 class Capturer:

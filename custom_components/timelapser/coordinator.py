@@ -28,9 +28,9 @@ from .const import (
     EVENT_RUN_STARTED,
     SUBENTRY_TIMELAPSE,
 )
-from .core.errors import Code, StorageError, TimelapserError
+from .core.errors import Code, TimelapserError
 from .core.health import PROBE_FIRST, entity_available, reset_quality
-from .core.models import FrameRef, Outcome, Reason, SceneContext
+from .core.models import Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
@@ -387,13 +387,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.planner.advance(timelapse_id, dt_util.utcnow())
         self._publish(force=True)
         self._arm()
-
-    async def async_read_frame(self, frame: FrameRef) -> bytes | None:
-        """Return the bytes of a stored frame, or None when it is gone."""
-        try:
-            return await self.engine.async_run(lambda: self.engine.storage.read(frame.path))
-        except StorageError:
-            return None
 
     async def async_recount(self) -> None:
         """Show the counts anew after stills were removed; between attempts, so that none of theirs is undone."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 import logging
@@ -24,6 +25,7 @@ from .const import DOMAIN, SYSTEM_UNIQUE_ID
 from .core.catalogue import queries, rebuild
 from .core.catalogue.store import Catalogue
 from .core.errors import Code, StorageError, TimelapserError
+from .core.models import FrameRef
 from .core.readiness import StorageState
 from .core.recovery import adopt_orphans, restore, write_indexes
 from .core.storage import Storage
@@ -182,8 +184,22 @@ class Engine:
         A commit that has started is never abandoned: cancelling the caller waits for it.
         """
         written = await asyncio.shield(asyncio.wrap_future(self.catalogue.submit(job)))
-        self.hass.loop.run_in_executor(self.compute, self._write_indexes)
+        with suppress(RuntimeError):
+            # The pool may be closing; closing ends with the indexes itself.
+            self.hass.loop.run_in_executor(self.compute, self._write_indexes)
         return written
+
+    async def async_read_still(self, frame: FrameRef) -> bytes | None:
+        """Return the bytes of a stored still, None when they cannot be read; the catalogue notes if it is there."""
+        data: bytes | None = None
+        missing = False
+        try:
+            data = await self.async_run(lambda: self.storage.read(frame.path))
+        except StorageError as err:
+            missing = err.code is Code.NOT_FOUND
+        if missing is not frame.missing:
+            await self.async_write(partial(queries.set_missing, frame_id=frame.id, missing=missing))
+        return data
 
     def recover(self, camera_id: str, folder: str, since: datetime | None) -> None:
         """Adopt what a kill left of a camera, and bring its index in step; before its first capture (compute pool).

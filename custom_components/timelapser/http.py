@@ -45,10 +45,10 @@ class FrameView(HomeAssistantView):
             frame, source_key = found
             if not may_see(hass, request[KEY_HASS_USER], source_key):
                 return _nothing()
-            data = await engine.async_run(lambda: engine.storage.read(frame.path))
+            data = await engine.async_read_still(frame)
         except TimelapserError:
             return _nothing()
-        return _picture(data, frame.content_type)
+        return _nothing() if data is None else _picture(data, frame.content_type)
 
 
 class LookView(HomeAssistantView):

@@ -71,4 +71,4 @@ class CameraImage(TimelapserEntity, ImageEntity):
     @override
     async def async_image(self) -> bytes | None:
         """Return the bytes of the frame's file; None without a frame or when its file is gone."""
-        return None if self._frame is None else await self.coordinator.async_read_frame(self._frame)
+        return None if self._frame is None else await self.coordinator.engine.async_read_still(self._frame)

@@ -14,7 +14,7 @@ from homeassistant.util import dt as dt_util
 from sqlalchemy import Connection
 
 from .coordinator import CameraCoordinator
-from .core.catalogue import queries
+from .core.catalogue import queries, rebuild
 from .core.errors import Code, TimelapserError
 from .core.retention import Limits, Plan, Rule
 from .core.ulid import new_ulid
@@ -34,6 +34,9 @@ ATTEMPT_AGE: Final = timedelta(days=30)
 """How long attempts are remembered: long enough to look into a fault that was noticed late."""
 ATTEMPT_ROWS: Final = 500_000
 """Attempts remembered at most, whatever their age: about 150 MB."""
+
+REBUILD_GRACE: Final = timedelta(days=7)
+"""Nothing is removed for so long after a rebuild: time to protect again what was protected."""
 
 
 class Upkeep:
@@ -76,6 +79,8 @@ class Upkeep:
     async def _async_apply(self, rules: Iterable[Rule]) -> Plan | None:
         """Carry out rules; None when that was not possible."""
         try:
+            if await self._coordinator.engine.async_read(self._rebuilt_lately):
+                return None
             async with self._lock:
                 plan, purged = await async_apply(self._coordinator, rules, ROUND_LIMIT)
         except ServiceValidationError:
@@ -90,6 +95,14 @@ class Upkeep:
         if purged.count:
             announce(self._coordinator, PurgeTrigger.SCHEDULE, purged, new_ulid())
         return plan
+
+    @staticmethod
+    def _rebuilt_lately(conn: Connection) -> bool:
+        """Return whether the catalogue is being rebuilt, or was of late: it has lost which stills are protected."""
+        report = rebuild.last_report(conn)
+        return rebuild.awaiting(conn) is not None or (
+            report is not None and dt_util.utcnow() - report.at < REBUILD_GRACE
+        )
 
     async def _async_forget_attempts(self) -> None:
         """Keep the log of attempts within its age and length."""

@@ -564,7 +564,9 @@ def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
     known = len(migrations.STEPS)
     monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, _further_step))
     catalogue = Catalogue(file)
-    assert catalogue.open() == OpenReport(rebuilt=False, created=False, migrated_from=known, set_aside=(), unclean=False)
+    assert catalogue.open() == OpenReport(
+        rebuilt=False, created=False, migrated_from=known, set_aside=(), unclean=False
+    )
     assert counts(catalogue)["frames"] == 5
     assert catalogue.read(lambda conn: conn.execute(text("SELECT count(*) FROM later")).scalar_one()) == 0
     catalogue.close()

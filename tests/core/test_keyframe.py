@@ -13,7 +13,7 @@ import av
 import numpy as np
 from PIL import Image
 import pytest
-from timelapser_core.errors import CameraError, Code
+from timelapser_core.errors import CameraError, Code, ImageError
 from timelapser_core.keyframe import KeyFrame, StreamRefusedError, read_key_frame
 
 from . import pictures
@@ -127,6 +127,14 @@ def wait_for_end(connection: socket.socket) -> None:
     connection.settimeout(10)
     while connection.recv(65536):
         pass
+
+
+def test_a_picture_beyond_all_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = film([DARK, BRIGHT])
+    monkeypatch.setattr("timelapser_core.keyframe.MAX_BYTES", 100)
+    with pytest.raises(ImageError) as raised:
+        read(stored(tmp_path, data))
+    assert raised.value.code is Code.TOO_LARGE
 
 
 def test_first_key_frame(tmp_path: Path) -> None:

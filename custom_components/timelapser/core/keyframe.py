@@ -14,7 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from .errors import CameraError, Code
+from .detection.gate import MAX_BYTES
+from .errors import CameraError, Code, ImageError
 
 OPEN_TIMEOUT_S = 8.0
 """Seconds that connecting may take; battery and Wi-Fi cameras need several."""
@@ -64,7 +65,8 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
     The connection (TCP for RTSP) is opened for this one frame and closed at once. Decoding is strict
     (``err_detect=explode``): a key frame that raises or is marked corrupt is skipped and the next one awaited.
 
-    Raises CameraError (``CAMERA_TIMEOUT``, ``CAMERA_RAISED``) or StreamRefusedError; none of them names the source.
+    Raises CameraError (``CAMERA_TIMEOUT``, ``CAMERA_RAISED``), StreamRefusedError or ImageError (``TOO_LARGE``); none
+    of them names the source.
     """
     deadline = time.monotonic() + budget_s
     silence_s = min(SILENCE_TIMEOUT_S, budget_s)
@@ -104,6 +106,8 @@ def _first_key_frame(
             raise CameraError(Code.CAMERA_TIMEOUT, "no key frame in time")
         if not packet.is_keyframe or packet.size == 0:
             continue
+        if packet.size > MAX_BYTES:
+            raise ImageError(Code.TOO_LARGE, f"{packet.size} bytes; the limit is {MAX_BYTES}")
         received_at = datetime.now(UTC)
         if context.name == "mjpeg":
             return KeyFrame(bytes(packet), received_at, (stream.width, stream.height), context.name, errors)

@@ -231,3 +231,5 @@ class FrameRef:
     score: float | None
     verdict: Verdict
     faults: tuple[Fault, ...] = ()
+    missing: bool = False
+    """The file was not there when it was last asked for."""

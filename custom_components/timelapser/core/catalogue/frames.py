@@ -147,7 +147,7 @@ def find_frame(conn: Connection, frame_id: str) -> tuple[FrameRef, str] | None:
 def _refs() -> Select[Any]:
     return (
         select(*_PATH_COLUMNS, cameras.c.id.label("camera_id"), frames.c.slot_at, frames.c.score)
-        .add_columns(frames.c.verdict, frames.c.faults)
+        .add_columns(frames.c.verdict, frames.c.faults, frames.c.missing)
         .join(cameras, cameras.c.seq == frames.c.camera_seq)
     )
 
@@ -164,6 +164,7 @@ def _ref(row: Row[Any]) -> FrameRef:
         score=row.score,
         verdict=row.verdict,
         faults=faults_from(row.faults),
+        missing=row.missing,
     )
 
 

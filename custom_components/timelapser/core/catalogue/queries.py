@@ -55,6 +55,7 @@ from .stills import (
     forget_move,
     list_stills,
     move_still,
+    set_missing,
     set_protected,
     set_review,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "run_totals",
     "save_health",
     "set_meta",
+    "set_missing",
     "set_paused",
     "set_protected",
     "set_review",

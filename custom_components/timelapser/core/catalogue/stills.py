@@ -91,6 +91,11 @@ def set_protected(conn: Connection, frame_ids: Collection[str], protected: bool)
     conn.execute(update(frames).where(frames.c.id.in_(frame_ids)).values(protected=protected))
 
 
+def set_missing(conn: Connection, frame_id: str, missing: bool) -> None:
+    """Note that the file of a still is gone, or there again; one that is gone is not listed."""
+    conn.execute(update(frames).where(frames.c.id == frame_id).values(missing=missing))
+
+
 def set_review(conn: Connection, frame_id: str, review: Review) -> None:
     """Keep what a person said of a still."""
     conn.execute(update(frames).where(frames.c.id == frame_id).values(review=review))
@@ -153,7 +158,7 @@ def empty_run(conn: Connection, run_id: str, limit: int = BATCH) -> Deleted:
 
 def _matching(query: StillQuery) -> Select[Any]:
     camera_seq = select(cameras.c.seq).where(cameras.c.id == query.camera_id).scalar_subquery()
-    rows = _rows().where(frames.c.camera_seq == camera_seq)
+    rows = _rows().where(frames.c.camera_seq == camera_seq, frames.c.missing.is_(False))
     if set(query.verdicts) != set(Verdict):
         rows = rows.where(frames.c.verdict.in_(query.verdicts))
     if query.start is not None:
