@@ -24,6 +24,8 @@ from timelapser_core.layout import FramePath  # noqa: E402
 
 type Figures = dict[str, list[float]]
 
+RUN_EVENTS = ("timelapser_run_started", "timelapser_run_completed")
+
 SECRET = "S3cr3t-CANARY"
 SETUPS_AT_ONCE = 4
 
@@ -200,7 +202,7 @@ class House:
 
     async def listen(self) -> None:
         """Collect the events of this integration, in one list for the whole life of the house."""
-        heard: Events = await self._stack.enter_async_context(self.hass.events(*EVENTS))
+        heard: Events = await self._stack.enter_async_context(self.hass.events(*EVENTS, *RUN_EVENTS))
         heard.items, earlier = self.events, heard.items
         self.events += earlier
 
