@@ -36,7 +36,13 @@ def brightness(data: bytes) -> float:
     return float(np.asarray(Image.open(io.BytesIO(data)).convert("L")).mean())
 
 
-def film(levels: Sequence[int], *, each: int = 5, spoil: Callable[[int, bytes], bytes | None] | None = None) -> bytes:
+def film(
+    levels: Sequence[int],
+    *,
+    each: int = 5,
+    slices: int = 1,
+    spoil: Callable[[int, bytes], bytes | None] | None = None,
+) -> bytes:
     """Return an MPEG-TS of groups of frames, each group of one brightness and begun by a key frame.
 
     ``spoil`` gets the number of each key packet (or -1) and its bytes, and returns what is sent instead.
@@ -45,7 +51,7 @@ def film(levels: Sequence[int], *, each: int = 5, spoil: Callable[[int, bytes], 
     with av.open(target, "w", format="mpegts") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.options = {"g": str(each), "sc_threshold": "0", "bf": "0", "preset": "veryfast", "slices": "1"}
+        stream.options = {"g": str(each), "sc_threshold": "0", "bf": "0", "preset": "veryfast", "slices": str(slices)}
         packets: list[av.Packet] = []
         for level in levels:
             for _ in range(each):
@@ -135,6 +141,18 @@ def test_a_picture_beyond_all_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ImageError) as raised:
         read(stored(tmp_path, data))
     assert raised.value.code is Code.TOO_LARGE
+
+
+def test_damage_in_one_of_several_slices(tmp_path: Path) -> None:
+    """Decoding slices in threads would swallow it."""
+
+    def lossy(key: int, data: bytes) -> bytes:
+        """Take a packet's worth out of the first key frame, late enough to leave its first slices whole."""
+        return data[: len(data) * 6 // 10] + data[len(data) * 7 // 10 :] if key == 0 else data
+
+    found = read(stored(tmp_path, film([DARK, BRIGHT], slices=4, spoil=lossy)))
+    assert found.decoder_errors == 1
+    assert brightness(found.data) > (DARK + BRIGHT) / 2
 
 
 def test_first_key_frame(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """Times the detector on 1080p pictures against a bare TurboJPEG grey decode, with OpenCV and without.
 
 The pictures are drawn here, with the noise and the size of a camera's (mean about 210 kB); nothing has to be
-downloaded. Run it by ``scripts/bench detection [--json FILE]``.
+downloaded.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 import io
 import json
-from pathlib import Path
 from statistics import median, quantiles
 import subprocess
 import sys
@@ -36,8 +34,9 @@ def field(rng: np.random.Generator, slope: float) -> np.ndarray:
     radius[0, 0] = 1.0
     spectrum = np.fft.rfft2(rng.standard_normal((HEIGHT, WIDTH))) / radius**slope
     spectrum[0, 0] = 0.0
-    drawn = np.fft.irfft2(spectrum, s=(HEIGHT, WIDTH))
-    return drawn / drawn.std()
+    drawn: np.ndarray = np.fft.irfft2(spectrum, s=(HEIGHT, WIDTH))
+    drawn /= drawn.std()
+    return drawn
 
 
 def scene(seed: int, light: float) -> np.ndarray:
@@ -114,7 +113,7 @@ def measure() -> dict[str, Any]:
     from timelapser_core.detection import Detector, gate, kernels  # noqa: PLC0415
     from timelapser_core.detection.decode import decode  # noqa: PLC0415
     from timelapser_core.detection.features import measure as features  # noqa: PLC0415
-    import turbojpeg  # noqa: PLC0415
+    import turbojpeg  # type: ignore[import-untyped]  # noqa: PLC0415
 
     files = pictures()
     grey = turbojpeg.TurboJPEG()
@@ -160,7 +159,7 @@ def measure() -> dict[str, Any]:
 def in_process(*, opencv: bool) -> dict[str, Any]:
     """Return the figures of a fresh process that may or may not load OpenCV."""
     block = "" if opencv else "import sys; sys.modules['cv2'] = None; "
-    code = f"{block}import json; from benchmarks.detection import measure; print(json.dumps(measure()))"
+    code = f"{block}import json; from benchmarks.detection.speed import measure; print(json.dumps(measure()))"
     done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -177,11 +176,8 @@ def report(result: dict[str, Any]) -> None:
         print(f"  {name:18} {stage['median_ms']:6.2f} ms {stage['p95_ms']:6.2f} ms {stage['ratio']:7.2f}  {told}")
 
 
-def main() -> None:
-    """Measure, print, and write the JSON file that was asked for."""
-    parser = argparse.ArgumentParser(prog="scripts/bench detection", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    options = parser.parse_args()
+def compare() -> list[dict[str, Any]]:
+    """Measure in two processes, with OpenCV and without, and print both."""
     results = [in_process(opencv=True), in_process(opencv=False)]
     for result in results:
         report(result)
@@ -189,9 +185,4 @@ def main() -> None:
     for name, found in results[-1]["verdicts"].items():
         score = "-" if found["score"] is None else f"{found['score']:5.1f}"
         print(f"  {name:20} {score:>6} {found['verdict']:10} {', '.join(found['faults'])}")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return results
