@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 import http.client
 import io
 import json
@@ -206,6 +207,31 @@ async def test_a_camera_that_goes_while_it_tells_its_stream(
     await next_slot()
     assert await seen(camera_entry, events) == (Outcome.FAILED, Code.CAMERA_MISSING)
     assert camera.calls == 0
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_stream_that_sends_one_picture_for_ever(
+    camera: ScriptedCamera, system_entry: MockConfigEntry, hass: HomeAssistant, events: Events, next_slot: NextSlot
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + GOOD[: len(GOOD) // 2])
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"\x11" * 1_000_000)
+                await writer.drain()
+        left.set()
+        writer.close()
+
+    left = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        camera.source = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/live"
+        entry = await set_up(hass, make_entry(hass, strategy="stream", retries=0))
+        await next_slot()
+        await asyncio.wait_for(left.wait(), 10)
+        assert [event.data["code"] for event in events.named("capture_failed")] == [Code.TOO_LARGE]
+        assert [row.code for row in await attempts(entry)] == [Code.TOO_LARGE]
+        assert await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.mark.parametrize("answer", ["a text", 10**9, {"image": GOOD}, [GOOD], object(), np.ones(9)], ids=repr)

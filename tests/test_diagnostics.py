@@ -188,7 +188,7 @@ async def test_fifty_attempts(hass: HomeAssistant, camera_entry: MockConfigEntry
     assert len(told["attempts"]) == 50
     assert told["codes"] == {"none": 52}
     [usual] = told["guarded_camera"]["baseline"]["usual_change"].values()
-    assert usual.keys() == {"share", "calm", "noise", "motion"}
+    assert usual.keys() == {"share", "noise"}
     assert len(json_bytes(told)) < 64 * 1024
 
 

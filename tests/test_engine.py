@@ -1,9 +1,13 @@
 """Catalogue, storage and settings that all cameras share, through Home Assistant."""
 
+import asyncio
 from contextlib import closing
+from functools import partial
 import os
 from pathlib import Path
 import sqlite3
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -16,6 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
 from custom_components.timelapser.core.catalogue import queries
+from custom_components.timelapser.core.catalogue.store import Catalogue, OpenReport
 from custom_components.timelapser.core.errors import CatalogueError, Code, StorageError
 from custom_components.timelapser.core.storage import MARKER, Storage
 from tests.conftest import Events, ScriptedCamera, make_entry, set_up
@@ -199,6 +204,47 @@ async def test_removing_a_camera_always_works(
     assert not hass.config_entries.async_entries(DOMAIN)
     assert not our_threads()
     assert ("could not be put into the archive" in caplog.text) is (trouble == "catalogue")
+
+
+@pytest.mark.timeout(600)
+async def test_a_catalogue_with_a_huge_log(
+    hass: HomeAssistant,
+    camera: ScriptedCamera,
+    system_entry: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """It takes its time to open; Home Assistant goes on meanwhile."""
+    catalogue(hass).parent.mkdir()
+    size = 2**31 if request.config.getoption("--long") else 20_000_000
+    command = [sys.executable, "-m", "tests.core.reliability.bloater", str(catalogue(hass)), str(size)]
+    await hass.async_add_executor_job(partial(subprocess.run, command, cwd=Path(__file__).parents[1], check=False))
+    assert catalogue(hass).with_name("catalogue.db-wal").stat().st_size >= size
+    real = Catalogue.open
+    turns = 0
+    seen: list[int] = []
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    def opened(self: Catalogue) -> OpenReport:
+        seen.append(turns)
+        try:
+            return real(self)
+        finally:
+            seen.append(turns)
+
+    monkeypatch.setattr(Catalogue, "open", opened)
+    turning = hass.async_create_background_task(turn(), "turning")
+    entry = await set_up(hass, make_entry(hass))
+    turning.cancel()
+    assert seen[1] - seen[0] > 3
+    await capture(entry)
+    assert state(hass, entry, "sensor", "images_captured").state == "1"
+    await unload(hass, entry)
 
 
 # What set-up refuses

@@ -241,6 +241,7 @@ async def test_restore_and_reject_undo_each_other(
         "kind": "frame",
         "review": "good",
         "protected": False,
+        "taught": True,
         "changed": True,
     }
     assert image_count(hass, mixed) == "3"
@@ -267,6 +268,25 @@ async def test_restore_and_reject_undo_each_other(
     assert [state(hass, mixed, "sensor", key).state for key in ("images_captured", "images_rejected")] == totals
     assert table(hass, "doomed") == []
     assert [row for row in table(hass, "meta") if row["key"].startswith("moving:")] == []
+
+
+@pytest.mark.parametrize("said", ["restore", "reject"])
+async def test_undo_leaves_each_where_its_verdict_put_it(
+    hass: HomeAssistant, mixed: MockConfigEntry, media_root: Path, said: str
+) -> None:
+    before = await frames(hass, mixed)
+    both = [before[0]["frame_id"], before[1]["frame_id"]]
+    await review(hass, both, said)
+    assert len({frame["kind"] for frame in (await frames(hass, mixed))[:2]}) == 1
+    answers = await review(hass, both, "undo")
+    assert [(answer["kind"], answer["review"], answer["changed"]) for answer in answers] == [
+        ("frame", None, True),
+        ("quarantine", None, True),
+    ]
+    assert await frames(hass, mixed) == before
+    assert image_count(hass, mixed) == "2"
+    assert consistent(hass, media_root)
+    assert [answer["changed"] for answer in await review(hass, both, "undo")] == [False, False]
 
 
 async def test_the_latest_frame_is_rejected(hass: HomeAssistant, mixed: MockConfigEntry, media_root: Path) -> None:

@@ -7,12 +7,14 @@ from homeassistant.components.image import async_get_image
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity import Entity
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from tests.conftest import ScriptedCamera
 from tests.core import pictures
+from tests.ledger import files
 from tests.surface import entity_id, frame, show, state, stored
 
 type NextSlot = Callable[..., Awaitable[None]]
@@ -79,6 +81,57 @@ async def test_is_served_to_who_may_see_it(
     assert answer.content_type == "image/jpeg"
     assert (await answer.read())[:2] == b"\xff\xd8"
     assert (await (await hass_client_no_auth()).get(path)).status == 403
+
+
+async def reference(hass: HomeAssistant, entry: MockConfigEntry) -> tuple[str, bytes | None]:
+    """Return the state of the reference image and its bytes."""
+    shown = state(hass, entry, "image", "reference").state
+    if shown == STATE_UNKNOWN:
+        return shown, None
+    return shown, (await async_get_image(hass, entity_id(hass, entry, "image", "reference"))).content
+
+
+@pytest.fixture
+def enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enable what is disabled by default."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_the_reference_is_a_good_frame_of_the_day(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    assert await reference(hass, camera_entry) == (STATE_UNKNOWN, None)
+    camera.answer = pictures.jpeg(pictures.flat((0, 0, 0), 640, 360))
+    await next_slot()
+    camera.answer = pictures.jpeg(pictures.blurred(pictures.scene("day", 640, 360), 9))
+    await next_slot()
+    assert await reference(hass, camera_entry) == (STATE_UNKNOWN, None)
+    camera.answer = camera.good
+    await next_slot()
+    first = await reference(hass, camera_entry)
+    assert first[1] == files(media_root, "frames")[-1].read_bytes()
+    await next_slot()
+    assert await reference(hass, camera_entry) == first
+    assert await hass.config_entries.async_reload(camera_entry.entry_id)
+    await hass.async_block_till_done()
+    assert await reference(hass, camera_entry) == first
+    await next_slot(86400)
+    assert await reference(hass, camera_entry) != first
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_reference_whose_file_is_gone_is_followed_by_the_next(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    await next_slot()
+    first = await reference(hass, camera_entry)
+    for path in stored(media_root):
+        path.unlink()
+    with pytest.raises(HomeAssistantError):
+        await reference(hass, camera_entry)
+    await next_slot()
+    assert (await reference(hass, camera_entry))[0] not in (first[0], STATE_UNKNOWN)
 
 
 @pytest.mark.parametrize("key", ["latest_frame", "last_rejected"])

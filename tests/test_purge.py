@@ -33,7 +33,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 async def filled(
     hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot
 ) -> MockConfigEntry:
-    """Return a camera with a completed run of 4 frames, one under way with 2, and 3 rejected pictures."""
+    """Return a camera with a completed run of 4 frames, one under way with 2, and 3 rejected pictures; no reference."""
     entry = await set_up(hass, make_entry(hass, timelapse_data(keep_count=3)))
     for _ in range(4):
         await next_slot()
@@ -45,6 +45,7 @@ async def filled(
     for _ in range(3):
         await next_slot()
     await hass.services.async_call(DOMAIN, "pause_run", recording, blocking=True)
+    await hass.services.async_call(DOMAIN, "relearn", recording, blocking=True)
     assert counts(hass) == (6, 3)
     return entry
 

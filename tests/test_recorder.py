@@ -14,7 +14,9 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 from sqlalchemy import text
 
 from tests.conftest import ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.core import pictures
 from tests.ledger import BLACK
+from tests.surface import entity_id
 
 type NextSlot = Callable[..., Awaitable[None]]
 
@@ -69,6 +71,41 @@ async def test_a_good_capture_is_five_rows_and_an_event(
     assert 4 <= sum(rows.values()) <= 4 * 5
     assert max(rows.values()) <= 4
     assert later_events[len(events) :] == ["timelapser_image_captured"] * 4
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_fault_that_is_always_there_costs_nothing(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """Its severity is never quite the same, and the explanation is not recorded."""
+    scene = pictures.blurred(pictures.scene("day", 640, 360), 9)
+
+    def soft() -> bytes:
+        camera.number += 1
+        return pictures.jpeg(pictures.noisy(scene, 1 + camera.number / 10, camera.number))
+
+    camera.answer = soft
+    entry = await set_up(hass, make_entry(hass, timelapse_data()))
+    fault = entity_id(hass, entry, "sensor", "last_fault")
+    await next_slot()
+    await next_slot()
+    shown = hass.states.get(fault)
+    assert shown.state == "blur"
+    assert shown.attributes["explanation"]
+    states, _ = await recorded(hass, entry)
+    for _ in range(4):
+        await next_slot()
+    later, _ = await recorded(hass, entry)
+    assert sum(later.values()) - sum(states.values()) <= 4 * 5
+    assert later[fault] == states[fault]
+
+    def read() -> list[str]:
+        with session_scope(hass=hass, read_only=True) as session:
+            return [row[0] for row in session.execute(text("SELECT shared_attrs FROM state_attributes"))]
+
+    attributes = await get_instance(hass).async_add_executor_job(read)
+    assert any("friendly_name" in shared for shared in attributes)
+    assert not any("explanation" in shared or "severity" in shared for shared in attributes)
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.timelapser.const import DOMAIN
 from custom_components.timelapser.core.storage import FOLDER, MARKER
+from custom_components.timelapser.learning import async_relearn
 from custom_components.timelapser.pictures import PICTURE_LIFE
 from tests.conftest import ScriptedCamera, make_entry, set_up
 from tests.ledger import files, table
@@ -124,6 +125,25 @@ async def test_three_pictures_are_shown_whenever_the_flow_is_opened(
     assert "Black" in flow.text("cause")
     assert "Black" in flow.text("rejected")
     assert flow.text("camera") == "Garden"
+
+
+async def test_the_reference_of_the_camera_is_preferred(
+    camera: ScriptedCamera,
+    camera_entry: MockConfigEntry,
+    next_slot: NextSlot,
+    fix: FixFlow,
+    hass_client_no_auth: ClientSessionGenerator,
+    media_root: Path,
+) -> None:
+    """To the last good frame, which is the second here; without one that takes its place."""
+    await next_slot()
+    await degrade(camera, next_slot)
+    first, last = (path.read_bytes() for path in files(media_root, "frames"))
+    browser = await hass_client_no_auth()
+    issue = f"camera_degraded_{camera_entry.entry_id}"
+    assert (await shown(browser, await fix(issue), "reference"))[1] == first
+    await async_relearn(camera_entry.runtime_data)
+    assert (await shown(browser, await fix(issue), "reference"))[1] == last
 
 
 async def test_the_addresses_are_good_for_a_while_only(

@@ -79,6 +79,38 @@ async def test_every_fault_is_an_option(hass: HomeAssistant, camera_entry: MockC
     assert shown.state in shown.attributes["options"]
 
 
+async def test_the_last_fault_is_explained(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None:
+    blur = Fault(FaultKind.BLUR, 0.30049, "left half", "soft edges")
+    noise = Fault(FaultKind.NOISE, 0.1, words="much")
+    await show(hass, camera_entry, quality_score=67.0, faults=(blur, noise))
+    shown = state(hass, camera_entry, "sensor", "last_fault").attributes
+    assert (shown["explanation"], shown["where"], shown["severity"]) == ("soft edges", "left half", 0.3)
+    assert shown["faults"] == [
+        {"kind": "blur", "severity": 0.3, "where": "left half", "words": "soft edges"},
+        {"kind": "noise", "severity": 0.1, "where": "whole picture", "words": "much"},
+    ]
+    await show(hass, camera_entry, faults=())
+    shown = state(hass, camera_entry, "sensor", "last_fault").attributes
+    assert not {"explanation", "where", "severity", "faults"} & shown.keys()
+
+
+async def test_a_fault_that_hardly_changes_is_no_new_state(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None:
+    """A rejection, another fault and a great change are told at once."""
+
+    async def told(severity: float, *more: Fault, **changes: Any) -> float:
+        await show(hass, camera_entry, faults=(Fault(FaultKind.BLUR, severity), *more), **changes)
+        return state(hass, camera_entry, "sensor", "last_fault").attributes["severity"]
+
+    assert await told(0.3) == 0.3
+    before = state(hass, camera_entry, "sensor", "last_fault").last_updated
+    for severity in (0.31, 0.26, 0.39):
+        assert await told(severity) == 0.3
+    assert state(hass, camera_entry, "sensor", "last_fault").last_updated == before
+    assert await told(0.41) == 0.41
+    assert await told(0.42, rejected=1) == 0.42
+    assert await told(0.43, Fault(FaultKind.NOISE, 0.1), rejected=1) == 0.43
+
+
 async def test_disabled_by_default(
     hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +121,7 @@ async def test_disabled_by_default(
         for found in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
         if found.disabled_by is not None
     }
-    assert disabled == {"images_failed", "last_capture"}
+    assert disabled == {"images_failed", "last_capture", "reference", "relearn"}
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -11,7 +11,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
-from custom_components.timelapser.core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+from custom_components.timelapser.core.models import (
+    FetchStrategy,
+    QualityPolicy,
+    Schedule,
+    Sensitivity,
+    Window,
+    WindowKind,
+)
 from custom_components.timelapser.core.retention import Limits
 from custom_components.timelapser.settings import (
     SystemSettings,
@@ -22,14 +29,23 @@ from custom_components.timelapser.settings import (
     schedule_from,
     strategy_from,
     system_settings,
+    with_sensitivity,
 )
 
 
 def test_policy() -> None:
     assert policy_from({}) == QualityPolicy()
-    assert policy_from({"retries": 0, "heavy_checks": True, "strategy": "stream"}) == QualityPolicy(
-        retries=0, heavy_checks=True
+    assert policy_from({"retries": 0, "heavy_checks": False, "strategy": "stream"}) == QualityPolicy(
+        retries=0, heavy_checks=False
     )
+    assert policy_from({"sensitivity": "high"}).sensitivity is Sensitivity.HIGH
+
+
+def test_the_default_sensitivity_is_not_stored() -> None:
+    strict = with_sensitivity({"retries": 0}, Sensitivity.HIGH)
+    assert strict == {"retries": 0, "sensitivity": "high"}
+    assert with_sensitivity(strict, Sensitivity.LOW) == {"retries": 0, "sensitivity": "low"}
+    assert with_sensitivity(strict, Sensitivity.MEDIUM) == {"retries": 0}
 
 
 def test_strategy() -> None:

@@ -23,9 +23,10 @@ DAY = 86400
 
 
 async def pause(entry: MockConfigEntry) -> None:
-    """Let no further frame come."""
-    target = {"entity_id": "camera.garden"}
-    await entry.runtime_data.hass.services.async_call(DOMAIN, "pause_run", target, blocking=True)
+    """Let no further frame come, and none be the reference, which would stay."""
+    for action in ("pause_run", "relearn"):
+        target = {"entity_id": "camera.garden"}
+        await entry.runtime_data.hass.services.async_call(DOMAIN, action, target, blocking=True)
 
 
 @pytest.mark.parametrize(("options", "days", "left"), [({}, 13, 1), ({}, 16, 0), ({"quarantine_days": 30}, 16, 1)])
@@ -280,6 +281,26 @@ async def test_what_an_open_issue_shows_stays(
     await hass.services.async_call(DOMAIN, "reset_degraded", {"entity_id": "camera.garden"}, blocking=True)
     await next_slot(DAY)
     assert not files(media_root)
+
+
+async def test_the_reference_stays(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, media_root: Path, next_slot: NextSlot
+) -> None:
+    """Of the frames of a camera that takes no others any more, until it is to learn anew what is normal."""
+    entry = await set_up(hass, make_entry(hass, timelapse_data(keep_days=3, purge_current=True)))
+    for _ in range(3):
+        await next_slot()
+    reference = files(media_root)[0]
+    target = {"entity_id": "camera.garden"}
+    await hass.services.async_call(DOMAIN, "pause_run", target, blocking=True)
+    await next_slot(4 * DAY)
+    assert files(media_root) == [reference]
+    assert state(hass, entry, "sensor", "image_count").state == "1"
+    await hass.services.async_call(DOMAIN, "relearn", target, blocking=True)
+    await next_slot(DAY)
+    assert not files(media_root)
+    assert consistent(hass, media_root)
+    assert await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_attempts_are_forgotten(

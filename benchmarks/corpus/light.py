@@ -193,7 +193,7 @@ def placed(values: Plane, body: Plane, left: int, top: int) -> Plane:
     """Return values with a figure in them, cut off at the rim."""
     height, width = values.shape[:2]
     x, y = max(0, left), max(0, top)
-    body = body[y - top : height - top, x - left : width - left]
+    body = body[y - top : max(0, height - top), x - left : max(0, width - left)]
     if not body.size:
         return values
     seen = values.copy()

@@ -22,16 +22,20 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes")
     parser.add_argument("--quick", action="store_true", help="without peers, OpenCV and other sizes")
     parser.add_argument("--misses", type=Path, metavar="DIR", help="write sheets of the worst misses and false alarms")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page, between its marks")
     parser.add_argument("--corpus", type=Path, default=PICTURES, metavar="DIR", help="where the corpus lies")
     options = parser.parse_args(given)
     results: Any
     if options.accuracy:
         from .accuracy import evaluate  # noqa: PLC0415 - the timing needs none of it
+        from .page import NoMarksError, rewrite  # noqa: PLC0415 - as above
         from .run import MissingCorpusError  # noqa: PLC0415 - as above
 
         try:
             results = evaluate(options)
-        except MissingCorpusError as err:
+            if options.page:
+                rewrite(options.page, results)
+        except (MissingCorpusError, NoMarksError) as err:
             print(err, file=sys.stderr)
             return 2
     else:

@@ -139,6 +139,7 @@ def report(findings: Findings) -> None:
     _print_targets(findings.targets)
     _print_recall("faults, one picture", tables.recall(groups.faults))
     _print_recall("faults, with history", tables.recall(groups.branches))
+    _print_recall("cameras that get worse from day to day (thirds of the way)", tables.recall(groups.decay))
     _print_recall("streams, with the decoder's evidence", tables.recall(groups.streams))
     frozen = tables.thawed(groups.frozen)
     print("\nfrozen branches that were told in time:" + ("" if frozen else " none"))
@@ -171,6 +172,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
             "recall": {
                 "one picture": tables.recall(groups.faults),
                 "with history": tables.recall(groups.branches),
+                "decay": tables.recall(groups.decay),
                 "streams": tables.recall(groups.streams),
                 "frozen": tables.thawed(groups.frozen),
             },

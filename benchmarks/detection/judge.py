@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import importlib
 from pathlib import Path
 import pickle
+from tempfile import NamedTemporaryFile
 import threading
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ STREAM_BUDGET_S: Final = 10.0
 """Seconds for one file, which is read in milliseconds: a stream that ends is told by its end, never by this."""
 FROZEN: Final = ("frozen", "frozen_encoded", "frozen_clock")
 """Classes that only a series shows."""
-STILL: Final = "still_night"
+_PICTURE: Final = b"\xff\xd8\xff\xfe"
+"""How FFmpeg's encoder begins a picture of MJPEG."""
+STILL: Final = ("still_night", "still_day")
 
 type Picture = tuple[Path, Item]
 
@@ -67,6 +70,17 @@ class Row:
         }
 
 
+def _as_sent(data: bytes, codec: str | None) -> bytes:
+    """Return a stream as it comes over the network: pictures of MJPEG as the parts of a multipart body."""
+    if codec != "mjpeg":
+        return data
+    pictures = (_PICTURE + rest for rest in data.split(_PICTURE)[1:])
+    parts = (
+        b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(one), one) for one in pictures
+    )
+    return b"".join([*parts, b"--frame--\r\n"])
+
+
 class Judge:
     """Asks a detector; by default the product's, at medium sensitivity with everything that it has."""
 
@@ -97,7 +111,10 @@ class Judge:
     def _stream(self, path: Path, item: Item) -> Row:
         """Read a stream as the capture layer does, and judge what it hands over."""
         try:
-            key = self._read_key_frame(str(path), budget_s=STREAM_BUDGET_S, cancel=threading.Event())
+            with NamedTemporaryFile(suffix=path.suffix) as sent:
+                sent.write(_as_sent(path.read_bytes(), item.codec))
+                sent.flush()
+                key = self._read_key_frame(sent.name, budget_s=STREAM_BUDGET_S, cancel=threading.Event())
         except self._error as err:
             refused = getattr(err, "text", "") or type(err).__name__
             return Row(path=path, item=item, verdict="unreadable", score=None, refused=refused)
@@ -161,6 +178,7 @@ class Judge:
                 before[each[1].step] = (state[0].to_bytes(), state[1])
             row, state = self._next(each, *state)
             rows.append(row)
+        before |= {step: (state[0].to_bytes(), state[1]) for step in starts if step not in before}
         for members in branches.values():
             ordered = sorted(members, key=lambda each: each[1].step)
             stored, size = before[ordered[0][1].step]

@@ -100,7 +100,7 @@ def _freezes(pictures: Sequence[Picture]) -> list[tuple[str, bool]]:
     main = {item.step: path for path, item in pictures if item.branch is None}
     branches: dict[str, list[Picture]] = {}
     for path, item in pictures:
-        if item.branch is not None and item.name in (*FROZEN, STILL):
+        if item.branch is not None and item.name in (*FROZEN, *STILL):
             branches.setdefault(item.branch, []).append((path, item))
     found = []
     for members in branches.values():

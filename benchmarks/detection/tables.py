@@ -7,6 +7,8 @@ import math
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.corpus.decay import GROWING
+
 from .figures import Rate, auc, percentile
 from .judge import FROZEN, STILL, Row
 from .peers import PEERS
@@ -29,6 +31,7 @@ class Groups:
     branches: tuple[Row, ...]
     frozen: tuple[Row, ...]
     still: tuple[Row, ...]
+    decay: tuple[Row, ...]
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Groups:
@@ -36,7 +39,7 @@ class Groups:
         found: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             found[_group(row)].append(row)
-        names = ("clean", "faults", "clean_streams", "streams", "series", "branches", "frozen", "still")
+        names = ("clean", "faults", "clean_streams", "streams", "series", "branches", "frozen", "still", "decay")
         return cls(*(tuple(found[name]) for name in names))
 
 
@@ -48,8 +51,10 @@ def _group(row: Row) -> str:
         return "faults" if item.fault else "clean"
     if item.name in FROZEN:
         return "frozen"
-    if item.name == STILL:
+    if item.name in STILL:
         return "still"
+    if item.name in GROWING:
+        return "decay"
     return "series" if item.branch is None else "branches"
 
 
@@ -130,7 +135,8 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """Return it for a file."""
         known = None if self.value is None or math.isnan(self.value) else round(self.value, 5)
-        return {"words": self.words, "value": known, "limit": self.limit, "met": self.met, "detail": self.detail}
+        told = {"words": self.words, "value": known, "limit": self.limit, "at_least": self.at_least}
+        return told | {"met": self.met, "detail": self.detail}
 
 
 def _rate(words: str, rate: Rate, limit: float, *, at_least: bool) -> Target:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_SYSTEM, ConfigEntry
+from homeassistant.config_entries import SOURCE_SYSTEM, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
@@ -81,9 +81,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: TimelapserConfigEntry) 
     return unloaded
 
 
-async def _async_updated(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Reload the camera that changed, or all of them when the shared settings did."""
+async def _async_updated(hass: HomeAssistant, entry: TimelapserConfigEntry) -> None:
+    """Reload the camera that changed, unless it follows by itself, or all of them when the shared settings did."""
     if entry.unique_id != SYSTEM_UNIQUE_ID:
+        if entry.state is ConfigEntryState.LOADED and entry.runtime_data.async_follow_entry():
+            return
         await hass.config_entries.async_reload(entry.entry_id)
         return
     await async_restart_cameras(hass)

@@ -13,6 +13,7 @@ from .const import (
     EVENT_IMAGE_CAPTURED,
     EVENT_IMAGE_REJECTED,
 )
+from .core.detection import report
 from .core.health import Transition
 from .core.models import Outcome
 
@@ -99,17 +100,7 @@ def describe(attempt: Attempt) -> dict[str, Any]:
         "phase_ms": dict(attempt.phases),
     }
     if evaluation is not None:
-        answer |= {
-            "score": evaluation.score,
-            "verdict": evaluation.verdict,
-            "faults": [
-                {"kind": fault.kind, "severity": round(fault.severity, 3), "where": fault.where, "words": fault.words}
-                for fault in evaluation.faults
-            ],
-            "light": evaluation.light,
-            "freshness": evaluation.freshness,
-            "size": list(evaluation.size) if evaluation.size else None,
-        }
+        answer |= report.describe(evaluation)
     if attempt.frame is not None:
         answer |= {"frame_id": attempt.frame.id, "captured_at": attempt.frame.captured_at.isoformat()}
     return answer

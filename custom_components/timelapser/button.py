@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .entity import TimelapserEntity
+from .exceptions import translated
+from .learning import async_relearn
 
 # Two presses are two attempts of one camera: its coordinator decides which of them runs, waits or is refused.
 PARALLEL_UPDATES = 0
@@ -26,6 +29,12 @@ CAMERA_BUTTONS: tuple[CameraButtonDescription, ...] = (
     CameraButtonDescription(
         key="capture_now",
         press_fn=lambda coordinator, context: coordinator.async_capture_now(context),
+    ),
+    CameraButtonDescription(
+        key="relearn",
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        press_fn=lambda coordinator, _context: async_relearn(coordinator),
     ),
 )
 
@@ -45,4 +54,5 @@ class CameraButton(TimelapserEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Ask the coordinator, on behalf of whoever pressed."""
-        await self.entity_description.press_fn(self.coordinator, self._context)
+        with translated():
+            await self.entity_description.press_fn(self.coordinator, self._context)

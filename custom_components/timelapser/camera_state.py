@@ -14,9 +14,11 @@ from .core.catalogue import queries
 from .core.catalogue.records import CameraRow, RunRow, TimelapseRow
 from .core.degradation import Degradation
 from .core.detection import Baseline
+from .core.detection.normal import Normal
+from .core.detection.teaching import Lessons
 from .core.health import HealthState
 from .core.layout import camera_folder
-from .core.models import Fault, FrameKind, FrameRef, Reason, RunState
+from .core.models import Fault, FrameKind, FrameRef, Light, Reason, RunState
 from .core.review import settle_moves
 from .core.schedule import NextSlot
 from .engine import Engine
@@ -34,7 +36,7 @@ class CameraState:
         self._source_key = source_key
         self._timelapses = timelapses
         self.health = HealthState()
-        self.baseline: Baseline | None = None
+        self.baseline = Baseline.empty()
         self.score: float | None = None
         self.faults: tuple[Fault, ...] = ()
         self.size: tuple[int, int] | None = None
@@ -45,7 +47,7 @@ class CameraState:
 
     async def async_load(self) -> None:
         """Enter the camera and its timelapses, adopt orphans, and read what was known at the last stop."""
-        await self._engine.async_run(self._load)
+        await self._engine.async_store(self._load, patient=True)
 
     def _load(self) -> None:
         now = dt_util.utcnow()
@@ -77,7 +79,8 @@ class CameraState:
         self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
         self._read_stills(conn)
         self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
-        self.baseline = Baseline.from_bytes(self.row.baseline) if self.row.baseline else None
+        baseline = Baseline.from_bytes(self.row.baseline or b"")
+        self.baseline = replace(baseline, normal=Normal.from_bytes(self.row.normal or b""), lessons=self._lessons(conn))
         shown = [frame for frame in (self.latest_frame, self.last_rejected) if frame]
         if shown:
             newest = max(shown, key=lambda frame: frame.captured_at)
@@ -86,6 +89,10 @@ class CameraState:
     def _read_stills(self, conn: Connection) -> None:
         self.latest_frame: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.FRAME)
         self.last_rejected: FrameRef | None = queries.latest_frame(conn, self._camera_id, FrameKind.QUARANTINE)
+        self.reference: FrameRef | None = queries.reference_frame(conn, self._camera_id)
+
+    def _lessons(self, conn: Connection) -> Lessons:
+        return Lessons.of(queries.reviews_of(conn, self._camera_id))
 
     @property
     def folder(self) -> str:
@@ -163,8 +170,9 @@ class CameraState:
         self.runs[run.timelapse_id] = run
 
     async def async_recount(self) -> None:
-        """Read the last runs and stills anew; not while an attempt is under way."""
-        rows = await self._engine.async_read(self._reread)
+        """Read the last runs, stills and reviews anew; not while an attempt is under way."""
+        rows, lessons = await self._engine.async_read(self._reread)
+        self.baseline = replace(self.baseline, lessons=lessons)
         for row in rows:
             known = self.runs.get(row.id)
             if row.run is None:
@@ -175,9 +183,20 @@ class CameraState:
             else:
                 self.runs[row.id] = row.run
 
-    def _reread(self, conn: Connection) -> list[TimelapseRow]:
+    def _reread(self, conn: Connection) -> tuple[list[TimelapseRow], Lessons]:
         self._read_stills(conn)
-        return queries.timelapse_states(conn, self._camera_id)
+        return queries.timelapse_states(conn, self._camera_id), self._lessons(conn)
+
+    async def async_relearn(self, light: Light | None) -> dict[Light, int]:
+        """Forget what is normal in a light mode, or in all; return how many pictures of each it was learned from.
+
+        Not while an attempt is under way, which would write back what it began with.
+        """
+        left = self.baseline.forgetting(light)
+        baseline, normal = left.passing().to_bytes(), left.normal.to_bytes()
+        await self._engine.async_write(lambda conn: queries.relearn(conn, self._camera_id, baseline, normal, light))
+        before, self.baseline = self.baseline, left
+        return {mode: before.accepted.get(mode, 0) for mode in Light if light in (None, mode)}
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over what an attempt committed."""
@@ -193,6 +212,7 @@ class CameraState:
                 failed=committed.failed,
                 last_slot_at=attempt.request.slot_at,
                 evidence=committed.evidence,
+                reference=committed.reference,
             )
             for timelapse_id, run_id in attempt.request.runs.items():
                 count = committed.image_counts[run_id]
@@ -202,6 +222,8 @@ class CameraState:
         if attempt.frame.verdict.kept:
             self.latest_frame = attempt.frame
             self.size = attempt.evaluation.size if attempt.evaluation else self.size
+            if attempt.frame.id == self.row.reference:
+                self.reference = attempt.frame
         else:
             self.last_rejected = attempt.frame
 
@@ -222,6 +244,7 @@ class CameraState:
             last_capture=self.latest_frame.captured_at if self.latest_frame else None,
             latest_frame=self.latest_frame,
             last_rejected=self.last_rejected,
+            reference=self.reference,
             timelapses={
                 timelapse_id: TimelapseSnapshot(
                     state=reasons[timelapse_id],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 import json
 import logging
+import threading
 import time
 
 from homeassistant.util import dt as dt_util
@@ -15,6 +16,7 @@ from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
 from .core.commit import enter, write_still
 from .core.degradation import Degradation
 from .core.detection import Baseline, Detector, Evaluation
+from .core.detection.verdict import Limits
 from .core.errors import CODES, Code, ImageError, TimelapserError
 from .core.health import HealthState, Transition, bad_share, evidence_of, observe
 from .core.layout import FramePath
@@ -26,6 +28,7 @@ from .core.models import (
     Phase,
     QualityPolicy,
     SceneContext,
+    Sensitivity,
     Verdict,
 )
 from .core.note import FrameNote
@@ -97,6 +100,11 @@ class Attempt:
     frame: FrameRef | None = None
     committed: CommitResult | None = None
 
+    @property
+    def kept(self) -> bool:
+        """Return whether there is a picture to store."""
+        return self.request.keep and self.fetched is not None and self.evaluation is not None
+
     @contextmanager
     def timed(self, phase: Phase) -> Iterator[None]:
         """Add the time of a block to its phase."""
@@ -121,6 +129,13 @@ class Attempt:
         self.outcome, self.code, self.phase, self.detail = Outcome.FAILED, err.code, err.phase, err.text
 
 
+def detector_for(policy: QualityPolicy) -> Detector:
+    """Return the detector that judges by a policy; its limit is that of medium sensitivity, and moves with the word."""
+    step = Limits.of(policy.sensitivity, None).reject - Limits.of(Sensitivity.MEDIUM, None).reject
+    limit = min(100.0, max(0.0, policy.reject_below + step))
+    return Detector(policy.sensitivity, heavy=policy.heavy_checks, reject_below=limit)
+
+
 class Capturer:
     """Makes the attempts of one camera."""
 
@@ -128,10 +143,14 @@ class Capturer:
         """Use the engine's pools; ``folder`` is the camera's own below the storage."""
         self._engine = engine
         self._fetcher = fetcher
-        self._policy = policy
         self._camera_id = camera_id
         self._folder = folder
-        self._detector = Detector(heavy=policy.heavy_checks, reject_below=policy.reject_below)
+        self.judge_by(policy)
+
+    def judge_by(self, policy: QualityPolicy) -> None:
+        """Judge by a policy from now on; what is being scored is finished by the former one."""
+        self._policy = policy
+        self._detector = detector_for(policy)
 
     async def async_attempt(self, request: Request) -> Attempt:
         """Make an attempt and commit its result; it never raises for what a camera, picture or disk does."""
@@ -214,18 +233,30 @@ class Capturer:
         )
 
     async def _async_commit(self, attempt: Attempt) -> None:
-        """Commit in the compute pool; a cancelled attempt ends only when its commit is whole or undone."""
-        commit = asyncio.ensure_future(self._engine.async_run(lambda: self._commit(attempt)))
+        """Commit; a cancelled attempt ends only when its commit is whole or undone.
+
+        What has a file waits for the storage, for so long as that may take.
+        """
+        turn = threading.Lock()
+        commit = asyncio.ensure_future(
+            self._engine.async_store(lambda: self._commit(attempt, turn), turn=turn)
+            if attempt.kept
+            else self._engine.async_run(lambda: self._commit(attempt, turn))
+        )
         try:
             await asyncio.shield(commit)
         except asyncio.CancelledError:
             await asyncio.gather(commit, return_exceptions=True)
             raise
 
-    def _commit(self, attempt: Attempt) -> None:
-        """Write the file, then the rows in one transaction; on any error neither remains (compute pool)."""
+    def _commit(self, attempt: Attempt, turn: threading.Lock) -> None:
+        """Write the file, then the rows in one transaction; on any error neither remains, nor of one that is late."""
         engine = self._engine
         record = self._write(attempt)
+        if not turn.acquire(blocking=False):
+            if record is not None:
+                engine.storage.unlink(record.path)
+            return
         with attempt.timed(Phase.COMMIT):
             attempt.committed = enter(engine.storage, engine.catalogue, record, lambda: self._row(attempt, record))
         if record is not None and attempt.fetched is not None:
@@ -286,7 +317,8 @@ class Capturer:
             probe=not request.keep,
             evidence=attempt.evidence or None,
             health=json.dumps(attempt.health.to_dict()),
-            baseline=evaluation.baseline.to_bytes() if evaluation else None,
+            baseline=evaluation.baseline.passing().to_bytes() if evaluation else None,
+            normal=_new_normal(attempt),
             strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
             degradation=_degradation(attempt) if attempt.transition is Transition.DEGRADED else None,
             recovered=attempt.transition is Transition.RECOVERED,
@@ -300,6 +332,14 @@ class Capturer:
         attempt.frame = attempt.committed = attempt.evaluation = None
         with suppress(Exception):
             await self._async_commit(attempt)
+
+
+def _new_normal(attempt: Attempt) -> bytes | None:
+    """Return what is normal for the camera if the attempt taught something; it seldom does, and it is large."""
+    if attempt.evaluation is None:
+        return None
+    before, normal = attempt.request.baseline, attempt.evaluation.baseline.normal
+    return None if before is not None and before.normal is normal else normal.to_bytes()
 
 
 def _degradation(attempt: Attempt) -> Degradation:

@@ -34,15 +34,12 @@ from .core.redact import redact
 from .flow_schema import (
     BATTERY_OPTIONS,
     CAMERA_SCHEMA,
-    OPTION_RULES,
     ConfigFormError,
-    judge_options,
-    option_defaults,
-    options_schema,
     parse_number,
     storage_schema,
 )
 from .media_root import AllowedRoots, judge_storage
+from .options_flow import CameraOptionsFlow
 from .pictures import async_hold_look
 from .preview import async_preview_texts, async_unavailable_texts
 from .probe import Probe, async_probe_camera
@@ -69,7 +66,7 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        """Return the form of a camera's quality policy."""
+        """Return the forms of a camera that is guarded."""
         return CameraOptionsFlow()
 
     @classmethod
@@ -295,26 +292,6 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         )
         result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, timelapse["flow_id"])
         return result
-
-
-class CameraOptionsFlow(OptionsFlow):
-    """Say how strictly a camera is judged."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the quality policy; what is left at its default is not stored, so that better defaults arrive."""
-        errors: dict[str, str] = {}
-        suggested: Mapping[str, Any] = {**option_defaults(), **self.config_entry.options}
-        if user_input is not None:
-            options, errors = judge_options(user_input)
-            if not errors:
-                return self.async_create_entry(data=options)
-            suggested = user_input
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(options_schema(), suggested),
-            errors=errors,
-            description_placeholders={key: rule.text for key, rule in OPTION_RULES.items()},
-        )
 
 
 def _storage_data(settings: StorageInput) -> dict[str, Any]:

@@ -11,6 +11,7 @@ PLATFORMS: Final = [
     Platform.BUTTON,
     Platform.EVENT,
     Platform.IMAGE,
+    Platform.SELECT,
     Platform.SENSOR,
     Platform.SWITCH,
 ]
@@ -25,7 +26,8 @@ CONF_CAMERA: Final = "camera"
 CONF_BATTERY: Final = "battery"
 """Present and true for a camera that every picture wakes up: it is not probed."""
 
-# Camera entry options: the fields of core.models.QualityPolicy by their own names, and
+# Camera entry options: the fields of core.models.QualityPolicy by their own names, of which one is also an entity, and
+CONF_SENSITIVITY: Final = "sensitivity"
 CONF_STRATEGY: Final = "strategy"
 CONF_QUARANTINE_DAYS: Final = "quarantine_days"
 DEFAULT_QUARANTINE_DAYS: Final = 14

@@ -38,7 +38,7 @@ from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
-from .settings import policy_from, schedule_from, strategy_from
+from .settings import policy_from, reload_basis, schedule_from, strategy_from
 from .snapshot import CameraSnapshot
 from .storage_watch import async_storage_watch
 from .sun import sun_elevation
@@ -77,6 +77,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.engine = engine
         self.source = SourceCamera(hass, entry.data[CONF_CAMERA])
         self.policy = policy_from(entry.options)
+        self._basis = reload_basis(entry)
         timelapses = entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)
         self.planner = Planner(hass, {item.subentry_id: schedule_from(item.data) for item in timelapses})
         self.state = CameraState(
@@ -246,7 +247,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def _async_storage_state(self) -> StorageState:
         """Return whether stills can be stored; the user is told when they cannot."""
-        state = await self.engine.async_run(self.engine.storage_state)
+        state = await self.engine.async_storage_state()
         await self._storage_watch.async_heed(state)
         return state
 
@@ -395,6 +396,16 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
                 return
             await self.state.async_recount()
         self._publish(force=True)
+
+    @callback
+    def async_follow_entry(self) -> bool:
+        """Judge by the entry's present sensitivity; return False when it takes a reload to follow what changed."""
+        if reload_basis(self.config_entry) != self._basis:
+            return False
+        self.policy = policy_from(self.config_entry.options)
+        self._capturer.judge_by(self.policy)
+        self._publish(force=True)
+        return True
 
     @property
     def stopped(self) -> bool:

@@ -60,7 +60,7 @@ from .engine import DATA_ENGINE
 from .fetch import SourceCamera
 from .flow_schema import option_defaults
 from .settings import default_media_root, system_settings
-from .vitals import read_vitals
+from .vitals import async_vitals
 
 ATTEMPTS: Final = 50
 """The newest attempts that are listed: some ten incidents with what came before and after."""
@@ -172,7 +172,7 @@ async def _async_system(hass: HomeAssistant) -> dict[str, Any]:
     system: dict[str, Any] = {"storage_place": place, "byte_budget": settings.byte_budget, "open": False}
     if (engine := hass.data.get(DATA_ENGINE)) is None:
         return system
-    return {**system, "open": True, **asdict(await engine.async_run(lambda: read_vitals(engine)))}
+    return {**system, "open": True, **asdict(await async_vitals(engine))}
 
 
 def _camera_line(entry: TimelapserConfigEntry) -> dict[str, Any]:
@@ -227,18 +227,18 @@ def _condition(coordinator: CameraCoordinator) -> dict[str, Any]:
     }
 
 
-def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
-    """Return a learned normal without its picture."""
-    if baseline is None:
-        return None
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    """Return a learned normal without its picture, and what reviews taught."""
     return {
-        "size": baseline.size,
+        "size": baseline.first.size if baseline.first else None,
         "repeats": baseline.repeats,
         "run": baseline.run,
         "accepted": {light.value: count for light, count in baseline.accepted.items()},
         "usual_change": {
             light.value: usual._asdict() for light in Light if (usual := baseline.usual_change(light)) is not None
         },
+        "looks": {light.value: [look.count for look in looks] for light, looks in baseline.normal.looks.items()},
+        "lessons": baseline.lessons.to_dict(),
     }
 
 

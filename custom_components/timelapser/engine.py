@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
@@ -25,10 +25,11 @@ from .const import DOMAIN, SYSTEM_UNIQUE_ID
 from .core.catalogue import queries, rebuild
 from .core.catalogue.store import Catalogue
 from .core.errors import Code, StorageError, TimelapserError
-from .core.models import FrameRef
+from .core.models import FrameRef, Phase
 from .core.readiness import StorageState
 from .core.recovery import adopt_orphans, restore, write_indexes
 from .core.storage import Storage
+from .core.storethreads import StoreThreads
 from .settings import SystemSettings, system_settings
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,6 +44,16 @@ FETCH_WAIT_S: Final = 0.5
 """Seconds that closing waits for the threads of stream reads, which every camera has waited for already. One that hangs
 longer, as only a server that answers by the byte makes it, ends by itself and holds nothing of ours."""
 
+STORE_THREADS: Final = 4
+"""Files that are read or written at the same time; more wait for the disk, not for a processor."""
+
+STORE_TIMEOUT_S: Final = 20.0
+"""Seconds after which a storage that has not answered counts as gone: disks of a NAS that sleep take 10 to wake up, and
+a share whose server is gone never answers."""
+
+STORE_WAIT_S: Final = 1.0
+"""Seconds that closing waits for the last file of a storage that answers: letting go of its lock."""
+
 _FETCH_NAME: Final = f"{DOMAIN}-fetch"
 
 FREE_FLOOR_BYTES: Final = 512_000_000
@@ -53,11 +64,13 @@ META_UUID: Final = "storage_uuid"
 META_SETTINGS: Final = "settings"
 
 DATA_ENGINE: HassKey[Engine] = HassKey(DOMAIN)
+_DATA_HUNG: HassKey[dict[Path, StoreThreads]] = HassKey(f"{DOMAIN}_hung")
+"""Threads that hang in a storage although its engine is closed, by media root: no others are sent after them."""
 _DATA_LOCK: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_lock")
 
 
 class Engine:
-    """Catalogue, storage root and the two pools."""
+    """Catalogue, storage root and the pools."""
 
     def __init__(self, hass: HomeAssistant, settings: SystemSettings, *, restore: bool, adopt: bool = False) -> None:
         """Prepare; nothing is touched until ``async_open``.
@@ -76,6 +89,9 @@ class Engine:
         self._storage: Storage | None = None
         self.compute = ThreadPoolExecutor(COMPUTE_THREADS, f"{DOMAIN}-compute")
         self.fetch = ThreadPoolExecutor(FETCH_THREADS, _FETCH_NAME)
+        self._files = StoreThreads(STORE_THREADS, f"{DOMAIN}-files")
+        self._patient = asyncio.Semaphore(STORE_THREADS - 1)
+        self._hung = hass.data.setdefault(_DATA_HUNG, {})
         self.on_close: list[CALLBACK_TYPE] = []
         """Called when the engine closes, by whoever needs to stop with it."""
         self._users = 0
@@ -122,15 +138,19 @@ class Engine:
         if self._restore and kept is not None:
             self.settings = kept
         same_root = kept is not None and kept.media_root == self.settings.media_root
-        storage = Storage(self.settings.media_root)
+        root = self.settings.media_root
+        if (hung := self._hung.get(root)) is not None:
+            if not hung.join(0):
+                raise StorageError(Code.STORAGE_UNREACHABLE, "no answer yet", phase=Phase.STARTUP)
+            del self._hung[root]
+        storage = Storage(root)
         expected = meta[META_UUID] if same_root and not self._adopt else None
         # The storage of a catalogue that was damaged has a marker, unless its disk is not there.
         create = self._adopt or not self.catalogue.read(rebuild.begun)
         self._storage = storage
-        uuid = storage.open(expected_uuid=expected, create=create)
-        storage.claim()
+        uuid = self._attach(storage, expected, create=create)
         if meta[META_UUID] is None:
-            restore(storage, self.catalogue, dt_util.utcnow())
+            self._files.submit(partial(restore, storage, self.catalogue, dt_util.utcnow())).result()
         if self.rebuilding:
             storage.track()
 
@@ -140,10 +160,22 @@ class Engine:
 
         self.catalogue.submit(remember).result()
 
+    def _attach(self, storage: Storage, expected: str | None = None, *, create: bool = True) -> str:
+        """Open and claim the storage, unless it takes too long; return its UUID (compute pool)."""
+        turn = threading.Lock()
+
+        def attach() -> str:
+            uuid = storage.open(expected_uuid=expected, create=create)
+            storage.claim()
+            if not turn.acquire(blocking=False):
+                storage.close()
+            return uuid
+
+        return self._files.wait(attach, STORE_TIMEOUT_S, turn)
+
     def adopt_storage(self) -> None:
         """Take the folder at the storage's place for the storage, marked anew if it has no marker (compute pool)."""
-        uuid = self.storage.open()
-        self.storage.claim()
+        uuid = self._attach(self.storage)
         self.catalogue.submit(partial(queries.set_meta, key=META_UUID, value=uuid)).result()
 
     async def async_close(self) -> None:
@@ -160,12 +192,21 @@ class Engine:
         def close() -> None:
             self.compute.shutdown(wait=True)
             _wait_for_reads()
-            self._write_indexes()
+            if self._storage is not None and self._files.settle(STORE_TIMEOUT_S):
+                # Home Assistant may have stopped, and closed this, before the entries are unloaded.
+                with suppress(StorageError, RuntimeError):
+                    self._files.wait(self._write_indexes, STORE_TIMEOUT_S)
             self.catalogue.close()
-            if self._storage is not None:
-                self._storage.close()
+            self._files.close(self._let_go)
 
         await self.hass.async_add_executor_job(close)
+        if not await self.hass.async_add_executor_job(self._files.join, STORE_WAIT_S):
+            self._hung[self.settings.media_root] = self._files
+
+    def _let_go(self) -> None:
+        """Let others have the storage (its own threads, at their end)."""
+        if self._storage is not None:
+            self._storage.close()
 
     @property
     def storage(self) -> Storage:
@@ -178,15 +219,35 @@ class Engine:
         """Run a job in the compute pool."""
         return await self.hass.loop.run_in_executor(self.compute, job)
 
+    async def async_store[T](
+        self, job: Callable[[], T], *, turn: threading.Lock | None = None, patient: bool = False
+    ) -> T:
+        """Run a job on the storage's own threads.
+
+        STORAGE_UNREACHABLE when it takes too long, or at once while another that did has not come back. A job that is
+        given up runs on: who passes a ``turn`` lets it take that before what must not come late, and waits for it once
+        it has that. ``patient`` is for work that has no measure, such as a purge; it leaves a thread to the others.
+        """
+        if patient:
+            async with self._patient:
+                return await asyncio.wrap_future(self._files.submit(job))
+        future = self._files.submit(job)
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_retrieve)
+        await asyncio.wait([waiting], timeout=STORE_TIMEOUT_S)
+        if not waiting.done() and (turn is None or turn.acquire(blocking=False)):
+            raise self._files.give_up(future)
+        return await waiting
+
     async def async_write[T](self, job: Callable[[Connection], T]) -> T:
         """Run a job in one transaction on the catalogue's writer thread.
 
         A commit that has started is never abandoned: cancelling the caller waits for it.
         """
         written = await asyncio.shield(asyncio.wrap_future(self.catalogue.submit(job)))
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, StorageError):
             # The pool may be closing; closing ends with the indexes itself.
-            self.hass.loop.run_in_executor(self.compute, self._write_indexes)
+            self._files.submit(self._write_indexes)
         return written
 
     async def async_read_still(self, frame: FrameRef) -> bytes | None:
@@ -194,7 +255,7 @@ class Engine:
         data: bytes | None = None
         missing = False
         try:
-            data = await self.async_run(lambda: self.storage.read(frame.path))
+            data = await self.async_store(lambda: self.storage.read(frame.path))
         except StorageError as err:
             missing = err.code is Code.NOT_FOUND
         if missing is not frame.missing:
@@ -202,7 +263,7 @@ class Engine:
         return data
 
     def recover(self, camera_id: str, folder: str, since: datetime | None) -> None:
-        """Adopt what a kill left of a camera, and bring its index in step; before its first capture (compute pool).
+        """Adopt what a kill left of a camera, and bring its index in step; before its first capture (its threads).
 
         While a lost catalogue is rebuilt, all that comes of itself.
         """
@@ -227,8 +288,15 @@ class Engine:
         """Run a query in the compute pool."""
         return await self.async_run(lambda: self.catalogue.read(job))
 
+    async def async_storage_state(self) -> StorageState:
+        """Return whether frames can be stored now."""
+        try:
+            return await self.async_store(self.storage_state)
+        except StorageError:
+            return StorageState.UNAVAILABLE
+
     def storage_state(self) -> StorageState:
-        """Return whether frames can be stored now (compute pool)."""
+        """Return whether frames can be stored now (the storage's threads)."""
         try:
             free, total = self.storage.free_bytes(), self.storage.total_bytes()
         except StorageError, OSError:
@@ -239,6 +307,12 @@ class Engine:
         if budget is not None and self.catalogue.read(queries.storage_bytes) >= budget:
             return StorageState.FULL
         return StorageState.OK
+
+
+def _retrieve(waiting: asyncio.Future[Any]) -> None:
+    """Take note of the error of a job that nobody waits for any more."""
+    if not waiting.cancelled():
+        waiting.exception()
 
 
 def _wait_for_reads() -> None:

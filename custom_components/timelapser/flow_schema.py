@@ -15,6 +15,8 @@ from homeassistant.helpers.selector import (
     EntitySelector,
     EntitySelectorConfig,
     EntityWithDeviceFilterSelectorConfig,
+    FileSelector,
+    FileSelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -38,6 +40,7 @@ from .const import (
     CONF_QUARANTINE_COUNT,
     CONF_QUARANTINE_DAYS,
     CONF_QUARANTINE_GB,
+    CONF_SENSITIVITY,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -49,11 +52,13 @@ from .const import (
     DEFAULT_QUARANTINE_DAYS,
     DEFAULT_QUARANTINE_GB,
 )
-from .core.models import FetchStrategy, QualityPolicy, WindowKind
+from .core.models import FetchStrategy, QualityPolicy, Sensitivity, WindowKind
 from .core.schedule import MAX_INTERVAL, MAX_SUN_OFFSET, MIN_INTERVAL
 from .media_root import MIN_BUDGET_GB
 
 CONF_HEAVY_CHECKS: Final = "heavy_checks"
+CONF_PICTURE: Final = "picture"
+"""The field of an uploaded picture."""
 
 MAX_NAME_LENGTH: Final = 100
 """Characters; a name is a label of a device, and longer ones are cut off wherever they are shown."""
@@ -85,10 +90,17 @@ class ConfigFormError(StrEnum):
 
 
 class OptionsFormError(StrEnum):
-    """What can be wrong with a camera's options."""
+    """What can be wrong with a camera's options, and with a picture to test."""
 
+    NOT_A_PICTURE = "not_a_picture"
+    NOT_LOADED = "not_loaded"
     OUT_OF_RANGE = "out_of_range"
+    PICTURE_CUT = "picture_cut"
+    PICTURE_FORMAT = "picture_format"
+    PICTURE_TOO_LARGE = "picture_too_large"
+    PICTURE_TOO_SMALL = "picture_too_small"
     RETENTION_OUT_OF_RANGE = "retention_out_of_range"
+    UPLOAD_GONE = "upload_gone"
 
 
 class TimelapseFormError(StrEnum):
@@ -191,6 +203,8 @@ CAMERA_SCHEMA: Final = vol.Schema(
     }
 )
 
+UPLOAD_SCHEMA: Final = vol.Schema({vol.Required(CONF_PICTURE): FileSelector(FileSelectorConfig(accept="image/*"))})
+
 TIME_SCHEMA: Final = vol.Schema(
     {
         vol.Required(CONF_WINDOW_START, default=DEFAULT_WINDOW[0]): _TimeField(),
@@ -252,6 +266,7 @@ def option_defaults() -> dict[str, Any]:
     """Return what an option is while the user has not said otherwise."""
     policy = QualityPolicy()
     return {
+        CONF_SENSITIVITY: policy.sensitivity.value,
         "reject_below": policy.reject_below,
         CONF_HEAVY_CHECKS: policy.heavy_checks,
         CONF_STRATEGY: FetchStrategy.AUTO.value,
@@ -274,10 +289,18 @@ def options_schema() -> vol.Schema:
             translation_key="strategy",
         )
     )
+    sensitivity = SelectSelector(
+        SelectSelectorConfig(
+            options=[sensitivity.value for sensitivity in Sensitivity],
+            mode=SelectSelectorMode.DROPDOWN,
+            translation_key="sensitivity",
+        )
+    )
     fields: dict[str, Any] = {CONF_HEAVY_CHECKS: BooleanSelector(), CONF_STRATEGY: strategy}
+    fields[CONF_SENSITIVITY] = sensitivity
     return vol.Schema(
         {
-            vol.Required(key, default=default): fields[key] if key in fields else OPTION_RULES[key].field()
+            vol.Required(key, default=default): fields.get(key) or OPTION_RULES[key].field()
             for key, default in option_defaults().items()
         }
     )

@@ -16,8 +16,10 @@ import voluptuous as vol
 from .core.catalogue import queries
 from .core.catalogue.records import StillRow
 from .core.catalogue.stills import StillCursor, StillQuery
+from .core.detection.report import describe_fault
+from .core.detection.teaching import teaches
 from .core.errors import Code
-from .core.models import FrameKind, Review, Verdict
+from .core.models import FrameKind, Review, Reviewed, Verdict
 from .core.review import review_stills
 from .core.ulid import new_ulid
 from .engine import Engine
@@ -51,9 +53,15 @@ class Decision(StrEnum):
     REJECT = "reject"
     PROTECT = "protect"
     UNPROTECT = "unprotect"
+    UNDO = "undo"
 
 
-REVIEWS: Final[Mapping[Decision, Review]] = {Decision.RESTORE: Review.GOOD, Decision.REJECT: Review.BAD}
+REVIEWS: Final[Mapping[Decision, Review | None]] = {
+    Decision.RESTORE: Review.GOOD,
+    Decision.REJECT: Review.BAD,
+    Decision.UNDO: None,
+}
+"""Decisions that are reviews; the one that takes a review back leaves none."""
 
 LIST_FIELDS: Final[VolDictType] = {
     **PAGE_FIELDS,
@@ -118,10 +126,10 @@ async def async_review_frame(call: ServiceCall) -> ServiceResponse:
         failed: dict[str, Code] = {}
         try:
             with translated():
-                if (review := REVIEWS.get(decision)) is not None:
-                    failed = await engine.async_run(
-                        lambda: review_stills(engine.storage, engine.catalogue, frame_ids, review)
-                    )
+                if decision in REVIEWS:
+                    review = REVIEWS[decision]
+                    move = partial(review_stills, engine.storage, engine.catalogue, frame_ids, review)
+                    failed = await engine.async_store(move, patient=True)
                 else:
                     protected = decision is Decision.PROTECT
                     await engine.async_write(lambda conn: queries.set_protected(conn, frame_ids, protected))
@@ -142,6 +150,7 @@ async def async_review_frame(call: ServiceCall) -> ServiceResponse:
             "kind": frame.kind,
             "review": frame.review,
             "protected": frame.protected,
+            "taught": _teaches(frame),
             "changed": _decided(frame) != _decided(before[frame_id]),
         }
 
@@ -180,6 +189,14 @@ def _failure(code: Code) -> HomeAssistantError:
     return invalid("frame_file_missing") if code is Code.NOT_FOUND else attempt_error(code, new_ulid())
 
 
+def _teaches(frame: StillRow) -> bool:
+    """Return whether what a person said of a still changes how such pictures of its camera are judged."""
+    if frame.review is None:
+        return False
+    good = frame.review is Review.GOOD
+    return teaches(Reviewed(light=frame.light, faults=frame.faults, good=good, at=frame.captured_at))
+
+
 def _decided(frame: StillRow) -> tuple[object, ...]:
     return frame.kind, frame.review, frame.protected
 
@@ -193,10 +210,8 @@ def _describe(frame: StillRow) -> dict[str, Any]:
         "slot_at": frame.slot_at.isoformat(),
         "score": frame.score,
         "verdict": frame.verdict,
-        "faults": [
-            {"kind": fault.kind, "severity": fault.severity, "where": fault.where, "words": fault.words}
-            for fault in frame.faults
-        ],
+        "light": frame.light,
+        "faults": [describe_fault(fault) for fault in frame.faults],
         "review": frame.review,
         "protected": frame.protected,
         "run_ids": list(frame.run_ids),

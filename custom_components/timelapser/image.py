@@ -1,4 +1,4 @@
-"""Images: the latest frame that was kept and the last one that was rejected."""
+"""Images: the latest frame that was kept, the last one that was rejected, and what the camera normally looks like."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,11 @@ class CameraImageDescription(ImageEntityDescription):
 CAMERA_IMAGES: tuple[CameraImageDescription, ...] = (
     CameraImageDescription(key="latest_frame", frame_fn=lambda snapshot: snapshot.latest_frame),
     CameraImageDescription(key="last_rejected", frame_fn=lambda snapshot: snapshot.last_rejected),
+    CameraImageDescription(
+        key="reference",
+        entity_registry_enabled_default=False,
+        frame_fn=lambda snapshot: snapshot.reference,
+    ),
 )
 
 

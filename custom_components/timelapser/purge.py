@@ -121,24 +121,25 @@ async def async_apply(
     plan = await _async_run(coordinator, partial(engine.catalogue.read, question))
     if dry_run:
         return plan, plan.expected
-    pending = await _async_run(coordinator, partial(retention.begin, engine.storage, engine.catalogue))
+    pending = await _async_run(coordinator, partial(retention.begin, engine.storage, engine.catalogue), files=True)
     purged = Purged(pending=pending)
     try:
         for victims in plan.batches():
             portion = partial(retention.remove, engine.storage, engine.catalogue, victims)
-            purged += await _async_run(coordinator, portion)
+            purged += await _async_run(coordinator, portion, files=True)
     finally:
         if plan.victims:
             await coordinator.async_recount()
     return plan, purged
 
 
-async def _async_run[T](coordinator: CameraCoordinator, job: Callable[[], T]) -> T:
-    """Run a job in the engine's pool; who asked is told when the camera is unloaded, or the pool closed under it."""
+async def _async_run[T](coordinator: CameraCoordinator, job: Callable[[], T], *, files: bool = False) -> T:
+    """Run a job of the catalogue, or one of the files; who asked is told when the camera or the pool goes meanwhile."""
     if coordinator.stopped:
         raise not_loaded(coordinator.name)
+    engine = coordinator.engine
     try:
-        return await coordinator.engine.async_run(job)
+        return await (engine.async_store(job, patient=True) if files else engine.async_run(job))
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise

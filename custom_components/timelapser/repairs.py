@@ -187,7 +187,7 @@ class _Report:
         }
 
     async def _async_stills(self) -> tuple[FrameRef | None, FrameRef | None]:
-        """Return the last good still from before, and the newest rejected one."""
+        """Return what the camera normally looks like (or the last good still) and the newest rejected still."""
         why, state = self._degradation, self._coordinator.state
 
         def read(conn: Connection) -> list[FrameRef | None]:
@@ -196,7 +196,7 @@ class _Report:
             return [item[0] if item else None for item in found]
 
         reference, rejected = await self._coordinator.engine.async_read(read)
-        return reference or state.latest_frame, state.last_rejected or rejected
+        return state.reference or reference or state.latest_frame, state.last_rejected or rejected
 
     def _still(self, words: Words, frame: FrameRef | None, title: str) -> str:
         """Return a stored still with what is to be said of it, or that there is none."""

@@ -140,7 +140,7 @@ async def async_delete_run(call: ServiceCall) -> ServiceResponse:
         try:
             with translated():
                 step = partial(delete_some, engine.storage, engine.catalogue, run.id)
-                while (deleted := await engine.async_run(step)).released:
+                while (deleted := await engine.async_store(step, patient=True)).released:
                     released += deleted.released
                     files += len(deleted.files)
                     freed += sum(file.byte_count for file in deleted.files)

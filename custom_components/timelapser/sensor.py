@@ -12,17 +12,22 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .const import SUBENTRY_TIMELAPSE
-from .coordinator import TimelapserConfigEntry
+from .coordinator import CameraCoordinator, TimelapserConfigEntry
+from .core.detection.report import describe_fault
 from .core.models import FaultKind, Health, Reason
 from .entity import TimelapseEntity, TimelapserEntity
 from .snapshot import CameraSnapshot, TimelapseSnapshot
 
 PARALLEL_UPDATES = 0
+
+FAULT_STEP = 0.1
+"""Change of the worst fault's severity from which a kept frame's faults are told anew: a difference of 10 points. What
+is measured of one fault changes a little with every frame, and each change would be a row of the recorder."""
 
 NO_FAULT = "none"
 """State of the last fault when the last scored picture was clean."""
@@ -71,12 +76,6 @@ CAMERA_SENSORS: tuple[CameraSensorDescription, ...] = (
         value_fn=lambda snapshot: None if snapshot.health is Health.UNKNOWN else snapshot.health,
     ),
     CameraSensorDescription(
-        key="last_fault",
-        device_class=SensorDeviceClass.ENUM,
-        options=[NO_FAULT, *(kind.value for kind in FaultKind)],
-        value_fn=_worst_fault,
-    ),
-    CameraSensorDescription(
         key="images_captured",
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda snapshot: snapshot.captured,
@@ -99,6 +98,13 @@ CAMERA_SENSORS: tuple[CameraSensorDescription, ...] = (
         entity_registry_enabled_default=False,
         value_fn=lambda snapshot: snapshot.last_capture,
     ),
+)
+
+LAST_FAULT = CameraSensorDescription(
+    key="last_fault",
+    device_class=SensorDeviceClass.ENUM,
+    options=[NO_FAULT, *(kind.value for kind in FaultKind)],
+    value_fn=_worst_fault,
 )
 
 TIMELAPSE_SENSORS: tuple[TimelapseSensorDescription, ...] = (
@@ -129,6 +135,7 @@ async def async_setup_entry(
     """Add the sensors of a camera and of its timelapses."""
     coordinator = entry.runtime_data
     async_add_entities(CameraSensor(coordinator, description) for description in CAMERA_SENSORS)
+    async_add_entities([LastFaultSensor(coordinator, LAST_FAULT)])
     for subentry in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE):
         async_add_entities(
             (TimelapseSensor(coordinator, description, subentry) for description in TIMELAPSE_SENSORS),
@@ -146,6 +153,46 @@ class CameraSensor(TimelapserEntity, SensorEntity):
     def native_value(self) -> StateType | datetime:
         """Return the value in the present snapshot."""
         return self.entity_description.value_fn(self.coordinator.data)
+
+
+class LastFaultSensor(CameraSensor):
+    """The worst fault of the last picture, and in its attributes what was found and where."""
+
+    _unrecorded_attributes = frozenset({"explanation", "faults", "severity", "where"})
+
+    def __init__(self, coordinator: CameraCoordinator, description: CameraSensorDescription) -> None:
+        """Tell of the picture that the coordinator knows now."""
+        super().__init__(coordinator, description)
+        self._told = coordinator.data
+        self._tell()
+
+    def _tell(self) -> None:
+        """Show the faults of a snapshot."""
+        self._attr_extra_state_attributes = {}
+        if faults := self._told.faults:
+            worst = describe_fault(faults[0])
+            self._attr_extra_state_attributes = {
+                "explanation": worst["words"],
+                "where": worst["where"],
+                "severity": worst["severity"],
+                "faults": [describe_fault(fault) for fault in faults],
+            }
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Follow the new snapshot, but not every small change of the same faults."""
+        if _differs(self._told, self.coordinator.data):
+            self._told = self.coordinator.data
+            self._tell()
+        super()._handle_coordinator_update()
+
+
+def _differs(told: CameraSnapshot, now: CameraSnapshot) -> bool:
+    """Return whether the faults are to be told anew: others, of a rejected picture, or much more or less severe."""
+    if [fault.kind for fault in told.faults] != [fault.kind for fault in now.faults] or told.rejected != now.rejected:
+        return True
+    return bool(now.faults) and abs(told.faults[0].severity - now.faults[0].severity) >= FAULT_STEP
 
 
 class TimelapseSensor(TimelapseEntity, SensorEntity):

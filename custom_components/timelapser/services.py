@@ -16,6 +16,7 @@ from .const import DOMAIN
 from .coordinator import CameraCoordinator
 from .exceptions import invalid, translated
 from .frame_actions import LIST_FIELDS, REVIEW_FIELDS, async_list_frames, async_review_frame
+from .learning import RELEARN_FIELDS, async_call_relearn
 from .purge import PURGE_FIELDS, async_call_purge
 from .run_actions import (
     DELETE_FIELDS,
@@ -50,6 +51,7 @@ class TimelapserService(StrEnum):
     LIST_RUNS = "list_runs"
     PAUSE_RUN = "pause_run"
     PURGE = "purge"
+    RELEARN = "relearn"
     RENAME_RUN = "rename_run"
     RESET_DEGRADED = "reset_degraded"
     RESUME_RUN = "resume_run"
@@ -92,6 +94,7 @@ CAMERA_ACTIONS: Mapping[TimelapserService, CameraAction] = {
     ),
     TimelapserService.EVALUATE_CAMERA: CameraAction(run=lambda coordinator, _call: coordinator.async_evaluate()),
     TimelapserService.PURGE: CameraAction(run=async_call_purge, fields=PURGE_FIELDS, admin=True),
+    TimelapserService.RELEARN: CameraAction(run=async_call_relearn, fields=RELEARN_FIELDS),
     TimelapserService.RESET_DEGRADED: CameraAction(
         run=lambda coordinator, call: coordinator.async_reset_degraded(call.context)
     ),

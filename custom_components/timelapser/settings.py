@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Self
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from .const import (
@@ -21,6 +22,7 @@ from .const import (
     CONF_QUARANTINE_COUNT,
     CONF_QUARANTINE_DAYS,
     CONF_QUARANTINE_GB,
+    CONF_SENSITIVITY,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -34,7 +36,7 @@ from .const import (
     DOMAIN,
     SYSTEM_UNIQUE_ID,
 )
-from .core.models import FetchStrategy, QualityPolicy, Schedule, Window, WindowKind
+from .core.models import FetchStrategy, QualityPolicy, Schedule, Sensitivity, Window, WindowKind
 from .core.retention import Limits
 
 GIGABYTE: Final = 10**9
@@ -85,9 +87,22 @@ def system_settings(hass: HomeAssistant) -> SystemSettings:
 
 def policy_from(options: Mapping[str, Any]) -> QualityPolicy:
     """Return the quality policy that a camera entry's options ask for."""
-    return QualityPolicy(
-        **{field.name: options[field.name] for field in fields(QualityPolicy) if field.name in options}
-    )
+    values = {field.name: options[field.name] for field in fields(QualityPolicy) if field.name in options}
+    if CONF_SENSITIVITY in values:
+        values[CONF_SENSITIVITY] = Sensitivity(values[CONF_SENSITIVITY])
+    return QualityPolicy(**values)
+
+
+def with_sensitivity(options: Mapping[str, Any], sensitivity: Sensitivity) -> dict[str, Any]:
+    """Return the options of a camera with another sensitivity; the default is not stored."""
+    others = {key: value for key, value in options.items() if key != CONF_SENSITIVITY}
+    return others if sensitivity is QualityPolicy().sensitivity else {**others, CONF_SENSITIVITY: sensitivity.value}
+
+
+def reload_basis(entry: ConfigEntry) -> dict[str, Any]:
+    """Return all of a camera's entry that a change of makes a reload needed: what is not taken over while it runs."""
+    options = with_sensitivity(entry.options, QualityPolicy().sensitivity)
+    return {key: value for key, value in entry.as_dict().items() if key != "modified_at"} | {"options": options}
 
 
 def strategy_from(options: Mapping[str, Any]) -> FetchStrategy:

@@ -37,6 +37,8 @@ class CameraSnapshot:
     last_capture: datetime | None = None
     latest_frame: FrameRef | None = None
     last_rejected: FrameRef | None = None
+    reference: FrameRef | None = None
+    """A frame that shows what the camera normally looks like."""
     timelapses: Mapping[str, TimelapseSnapshot] = field(default_factory=dict)
     """By subentry id."""
 

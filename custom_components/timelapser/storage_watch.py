@@ -9,7 +9,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN, SYSTEM_UNIQUE_ID
-from .core.errors import Code, TimelapserError
+from .core.errors import Code, StorageError, TimelapserError
 from .core.readiness import StorageState
 from .engine import Engine
 from .issues import STORAGE_ISSUES, IssueKey, async_clear_issue, async_show_issue, async_shown
@@ -66,7 +66,10 @@ class StorageWatch:
 
     async def async_check(self) -> Code | None:
         """Look at the storage, bring its issue in step, and return what is wrong with it."""
-        code = await self._engine.async_run(self._find)
+        try:
+            code = await self._engine.async_store(self._find)
+        except StorageError as err:
+            code = err.code
         if self._hass.data.get(_DATA_WATCH) is not self:
             return code
         self.note(code)
@@ -79,7 +82,7 @@ class StorageWatch:
         await self.async_check()
 
     def _find(self) -> Code | None:
-        """Return what keeps a still from being stored now (compute pool)."""
+        """Return what keeps a still from being stored now (the storage's threads)."""
         try:
             self._engine.storage.check()
             if self._engine.storage_state() is StorageState.FULL:

@@ -10,7 +10,7 @@ from .const import DOMAIN, SYSTEM_UNIQUE_ID
 from .core.models import Health
 from .engine import DATA_ENGINE
 from .settings import GIGABYTE
-from .vitals import read_vitals
+from .vitals import async_vitals
 
 MEGABYTE = 10**6
 """Bytes."""
@@ -35,7 +35,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     }
     if (engine := hass.data.get(DATA_ENGINE)) is None:
         return info
-    vitals = await engine.async_run(lambda: read_vitals(engine))
+    vitals = await async_vitals(engine)
     return {
         **info,
         "storage": vitals.storage.value,

@@ -1,12 +1,13 @@
 """What can be said of the whole system to those who are asked for help: sizes, states and versions, and no place."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 import sqlite3
 
 from .core.catalogue import queries
 from .core.detection import decode, kernels
-from .core.errors import TimelapserError
+from .core.errors import StorageError, TimelapserError
 from .core.readiness import StorageState
 from .engine import Engine, catalogue_path
 
@@ -29,14 +30,22 @@ class Vitals:
     turbojpeg: bool
 
 
-def read_vitals(engine: Engine) -> Vitals:
-    """Look at disk, catalogue and libraries (compute pool)."""
+async def async_vitals(engine: Engine) -> Vitals:
+    """Look at disk, catalogue and libraries; a storage that does not answer is left out."""
+    try:
+        return await engine.async_store(partial(_read, engine))
+    except StorageError:
+        return await engine.async_run(partial(_read, engine, reachable=False))
+
+
+def _read(engine: Engine, *, reachable: bool = True) -> Vitals:
     catalogue = catalogue_path(engine.hass)
     free_bytes = total_bytes = frame_bytes = None
     state = StorageState.UNAVAILABLE
     try:
-        state = engine.storage_state()
-        free_bytes, total_bytes = engine.storage.free_bytes(), engine.storage.total_bytes()
+        if reachable:
+            state = engine.storage_state()
+            free_bytes, total_bytes = engine.storage.free_bytes(), engine.storage.total_bytes()
         frame_bytes = engine.catalogue.read(queries.storage_bytes)
     except TimelapserError:
         pass

@@ -53,8 +53,9 @@ class Guard:
 
     async def set_options(self, options: Json) -> None:
         """Change options of the camera; the others keep their defaults."""
-        result = await self.hass.flow_start("options", self.entry_id)
-        await _answer(self.hass, "options", result, {"init": options})
+        menu = await self.hass.flow_start("options", self.entry_id)
+        result = await self.hass.flow_step("options", menu["flow_id"], {"next_step_id": "quality"})
+        await _answer(self.hass, "options", result, {"quality": options})
 
     async def entities(self) -> dict[str, str]:
         """Return the camera's entity ids by the key of their description (`degraded`, `connectivity`, `health` ...)."""

@@ -1,7 +1,7 @@
 """Judge picture files as Timelapser does, and print a JSON line for each."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 import importlib
 import json
@@ -19,23 +19,6 @@ SEQUENCE_STEP = timedelta(seconds=60)
 """Between two pictures of a sequence: longer than a camera may honestly repeat itself for."""
 
 
-def describe(name: str, found: Evaluation) -> dict[str, Any]:
-    """Return what is printed of one picture."""
-    return {
-        "file": name,
-        "score": found.score,
-        "verdict": found.verdict,
-        "faults": [
-            {"kind": fault.kind, "severity": round(fault.severity, 3), "where": fault.where, "words": fault.words}
-            for fault in found.faults
-        ],
-        "light": found.light,
-        "freshness": found.freshness,
-        "size": found.size,
-        "timings": dict(found.timings),
-    }
-
-
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/score", description=__doc__)
@@ -51,6 +34,9 @@ def main(given: Sequence[str] | None = None) -> int:
     options = arguments(given)
     load_core()
     core = importlib.import_module("timelapser_core.detection")
+    describe: Callable[[Evaluation], dict[str, Any]] = importlib.import_module(
+        "timelapser_core.detection.report"
+    ).describe
     image_error: type[TimelapserError] = importlib.import_module("timelapser_core.errors").ImageError
 
     detector = core.Detector(options.sensitivity, heavy=not options.fast)
@@ -70,7 +56,7 @@ def main(given: Sequence[str] | None = None) -> int:
             line: dict[str, Any] = {"file": name, "score": None, "verdict": "unreadable", "code": err.code}
             print(json.dumps(line | {"words": err.text}), flush=True)
         else:
-            print(json.dumps(describe(name, found)), flush=True)
+            print(json.dumps({"file": name} | describe(found) | {"timings": dict(found.timings)}), flush=True)
             baseline = found.baseline
         when += SEQUENCE_STEP
     return int(missing)

@@ -30,6 +30,7 @@ INVISIBLE_STEPS = frozenset({"system"})
 """Steps that never show a form."""
 
 STATES = {
+    "select.sensitivity.state": ("core/models.py", "Sensitivity", ()),
     "sensor.health.state": ("core/models.py", "Health", ()),
     "sensor.last_fault.state": ("core/models.py", "FaultKind", ("none",)),
     "sensor.state.state": ("core/models.py", "Reason", ()),
@@ -40,7 +41,9 @@ STATES = {
 OPTIONS = {
     "decision": ("frame_actions.py", "Decision"),
     "frame_kind": ("core/models.py", "FrameKind"),
+    "light": ("core/models.py", "Light"),
     "purge_kind": ("purge.py", "PurgeKind"),
+    "sensitivity": ("core/models.py", "Sensitivity"),
     "strategy": ("core/models.py", "FetchStrategy"),
     "verdict": ("core/models.py", "Verdict"),
     "window": ("core/models.py", "WindowKind"),
@@ -198,17 +201,17 @@ def form_errors(tree: Tree) -> Iterator[str]:
 @rule("flow-steps")
 def flow_steps(tree: Tree) -> Iterator[str]:
     """Demand texts for every step that is shown and for every way of a menu, and no others."""
-    for module in tree.modules.values():
-        for node in ast.walk(module):
-            if isinstance(node, ast.ClassDef) and node.name in FLOW_CLASSES:
-                flow = FLOW_CLASSES[node.name]
-                texts = _at(tree.english, f"{flow}.step")
-                yield from differences(f"en.json {flow}.step", set(texts), _shown_steps(node), node.name)
-    for module_name, call in tree.calls():
-        if called(call) == "async_show_menu" and module_name != REPAIRS:
-            step = keyword(call, "step_id") or ""
-            found = set(_at(tree.english, f"config.step.{step}.menu_options"))
-            yield from differences(f"en.json menu {step}", found, _ways(call), module_name)
+    nodes = [node for module in tree.modules.values() for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    for node in nodes:
+        if (flow := FLOW_CLASSES.get(node.name)) is None:
+            continue
+        texts = _at(tree.english, f"{flow}.step")
+        yield from differences(f"en.json {flow}.step", set(texts), _shown_steps(node), node.name)
+        for call in ast.walk(node):
+            if isinstance(call, ast.Call) and called(call) == "async_show_menu":
+                step = keyword(call, "step_id") or ""
+                found = set(_at(texts, f"{step}.menu_options"))
+                yield from differences(f"en.json {flow} menu {step}", found, _ways(call), node.name)
 
 
 def _ways(call: ast.Call) -> set[str]:

@@ -35,6 +35,7 @@ def probe(*, score: float | None = 87.4, battery: bool = False, faults: tuple[Fa
         sha256=b"",
         timings={},
         baseline=Baseline.empty(),
+        learning=True,
     )
     return Probe(evaluation, b"a still", None, battery, FetchStrategy.SNAPSHOT, "")
 
@@ -105,22 +106,25 @@ async def storage_form(hass: HomeAssistant) -> Any:
     return await submit(hass, await choose(hass), {})
 
 
-async def show_options(hass: HomeAssistant, entry: ConfigEntry) -> Any:
+async def show_options(hass: HomeAssistant, entry: ConfigEntry, way: str = "quality") -> Any:
+    """Open the options and take a way of the menu."""
     result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["type"] is FlowResultType.MENU
     check_texts(result, "options")
-    return result
+    return await submit_options(hass, result, {"next_step_id": way})
 
 
 async def submit_options(hass: HomeAssistant, result: Any, user_input: dict[str, Any]) -> Any:
     result = await hass.config_entries.options.async_configure(result["flow_id"], user_input)
-    if result["type"] is FlowResultType.FORM:
+    if result["type"] in (FlowResultType.FORM, FlowResultType.MENU):
         check_texts(result, "options")
     return result
 
 
 DEFAULT_OPTIONS = {
+    "sensitivity": "medium",
     "reject_below": 50.0,
-    "heavy_checks": False,
+    "heavy_checks": True,
     "strategy": "auto",
     "retries": 2,
     "degraded_after": 5,

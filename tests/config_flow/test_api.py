@@ -37,7 +37,9 @@ async def test_through_the_api(
     assert form["errors"] == {"camera": "not_a_camera"}
     assert form["data_schema"][0]["description"] == {"suggested_value": "light.kitchen"}
 
-    form = await post("options/flow", {"handler": guarded.entry_id})
+    menu = await post("options/flow", {"handler": guarded.entry_id})
+    assert menu["menu_options"] == ["quality", "test"]
+    form = await post(f"options/flow/{menu['flow_id']}", {"next_step_id": "quality"})
     retries = next(field for field in form["data_schema"] if field["name"] == "retries")
     assert retries["selector"] == {"number": {"min": 0.0, "max": 5.0, "step": 1.0, "mode": "box"}}
     form = await post(f"options/flow/{form['flow_id']}", DEFAULT_OPTIONS | {"retries": 9})

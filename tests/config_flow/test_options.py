@@ -20,10 +20,23 @@ async def test_options(hass: HomeAssistant, guarded: MockConfigEntry) -> None:
     result = await submit_options(
         hass,
         result,
-        {"reject_below": 62.5, "heavy_checks": True, "strategy": "stream", "retries": 0.0, "recover_after": 5},
+        {
+            "sensitivity": "high",
+            "reject_below": 62.5,
+            "heavy_checks": False,
+            "strategy": "stream",
+            "retries": 0.0,
+            "recover_after": 5,
+        },
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert guarded.options == {"reject_below": 62.5, "heavy_checks": True, "strategy": "stream", "retries": 0}
+    assert guarded.options == {
+        "sensitivity": "high",
+        "reject_below": 62.5,
+        "heavy_checks": False,
+        "strategy": "stream",
+        "retries": 0,
+    }
     assert isinstance(guarded.options["retries"], int)
 
     result = await show_options(hass, guarded)
@@ -50,14 +63,14 @@ async def test_option_out_of_range(
 ) -> None:
     result = await show_options(hass, guarded)
     for value in values:
-        typed = DEFAULT_OPTIONS | {"heavy_checks": True, field: value}
+        typed = DEFAULT_OPTIONS | {"heavy_checks": False, field: value}
         result = await submit_options(hass, result, typed)
         assert result["errors"] == {field: error}, value
         assert {key: item for key, item in shown(result).items() if item == item} == {
             key: item for key, item in typed.items() if item == item
         }
-    await submit_options(hass, result, DEFAULT_OPTIONS | {"heavy_checks": True})
-    assert guarded.options == {"heavy_checks": True}
+    await submit_options(hass, result, DEFAULT_OPTIONS | {"heavy_checks": False})
+    assert guarded.options == {"heavy_checks": False}
 
 
 def test_system_entry_has_no_options_and_no_timelapses(system: MockConfigEntry, guarded: MockConfigEntry) -> None:

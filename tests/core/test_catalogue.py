@@ -1,6 +1,7 @@
 """One transaction for everything of an attempt; the right code for every trouble of the database."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import os
@@ -577,14 +578,68 @@ def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
     copy.close()
 
 
-def test_version_1_gets_evidence_and_reviews(tmp_path):
-    file = filled(tmp_path, rows=5)
+ADDED = {
+    3: (
+        "DROP INDEX ix_frames_review",
+        "ALTER TABLE cameras DROP COLUMN reference",
+        "ALTER TABLE frames DROP reviewed_at",
+    ),
+    2: ("ALTER TABLE cameras DROP COLUMN evidence", "ALTER TABLE frames DROP COLUMN review"),
+}
+"""What takes out what a version added."""
+
+
+def set_back(file, version):
+    """Make a catalogue one of a former version."""
     old = sqlite3.connect(file)
-    old.execute("ALTER TABLE cameras DROP COLUMN evidence")
-    old.execute("ALTER TABLE frames DROP COLUMN review")
-    old.execute("PRAGMA user_version = 1")
+    for number, statements in ADDED.items():
+        for statement in statements if number > version else ():
+            old.execute(statement)
+    old.execute(f"PRAGMA user_version = {version}")
     old.commit()
     old.close()
+
+
+def schema_of(file):
+    """Return the columns of each table, and the indexes."""
+    with closing(sqlite3.connect(file)) as database:
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: {row[1:3] for row in database.execute(f"PRAGMA table_info({name})")} for name in tables}
+        return columns, {row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'")}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_old_version_becomes_the_present_one(tmp_path, version):
+    file = filled(tmp_path, rows=5)
+    present = schema_of(file)
+    set_back(file, version)
+    assert schema_of(file) != present
+    catalogue = Catalogue(file)
+    assert catalogue.open().migrated_from == version
+    assert len(catalogue.read(lambda conn: queries.list_recent_attempts(conn, CAMERA, 9))) == 5
+    catalogue.close()
+    assert schema_of(file) == present
+
+
+def test_a_review_of_version_2_has_the_time_of_its_still(tmp_path):
+    file = filled(tmp_path, rows=5)
+    set_back(file, 2)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE frames SET review = 1 WHERE seq = 2")
+        database.commit()
+    catalogue = Catalogue(file)
+    catalogue.open()
+    (review,) = catalogue.read(lambda conn: queries.reviews_of(conn, CAMERA))
+    (taken,) = catalogue.read(
+        lambda conn: conn.execute(select(schema.frames.c.captured_at).where(schema.frames.c.seq == 2)).scalars().all()
+    )
+    catalogue.close()
+    assert (review.good, review.at) == (False, taken)
+
+
+def test_version_1_gets_evidence_and_reviews(tmp_path):
+    file = filled(tmp_path, rows=5)
+    set_back(file, 1)
     catalogue = Catalogue(file)
     assert catalogue.open().migrated_from == 1
     reviews = catalogue.read(lambda conn: conn.execute(select(schema.frames.c.review)).scalars().all())

@@ -102,6 +102,37 @@ def test_there_and_back(house):
     assert (house.kinds(), house.flaws()) == ("qqf", [])
 
 
+def test_taking_it_back(house):
+    for review in (Review.GOOD, Review.BAD):
+        house.review(review, 0, 1)
+        assert house.review(None, 0, 1) == {}
+        assert (house.kinds(), house.flaws()) == ("fqq", [])
+        assert [still.review for still in house.stills()] == [None] * 3
+    assert house.catalogue.read(lambda conn: queries.reviews_of(conn, CAMERA)) == []
+
+
+def test_reviews_are_told_the_last_one_first_and_by_an_index(house):
+    house.review(Review.BAD, 2)
+    house.review(Review.GOOD, 0)
+    plans = []
+
+    def explain(conn):
+        @event.listens_for(conn, "before_cursor_execute")
+        def note(_conn, cursor, statement, parameters, *_rest):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append([row[3] for row in cursor.fetchall()])
+
+        return queries.reviews_of(conn, CAMERA), queries.reviews_of(conn, CAMERA, 1)
+
+    reviews, newest = house.catalogue.read(explain)
+    assert [review.good for review in reviews] == [True, False]
+    assert newest == reviews[:1]
+    assert reviews[0].at > reviews[1].at
+    assert [fault.kind for fault in reviews[0].faults] == ["blur"]
+    assert all(any("ix_frames_review" in step for step in plan) for plan in plans), plans
+    assert not any("TEMP B-TREE" in step for plan in plans for step in plan), plans
+
+
 def test_no_name_is_used_twice(house):
     """A name that waits to be unlinked must never be that of a row again."""
     seen = {house.stills()[1].path}

@@ -8,7 +8,6 @@ import hashlib
 from .catalogue import AttemptRecord, Catalogue, CommitResult, FrameRecord, queries
 from .errors import StorageError
 from .layout import EXTENSIONS
-from .models import FrameKind
 from .note import FrameNote
 from .stamp import stamp
 from .storage import Storage
@@ -23,7 +22,7 @@ def write_still(
     written, when that fails.
     """
     stamped = stamp(data, content_type, note.to_comment())
-    kind = FrameKind.FRAME if note.verdict.kept else FrameKind.QUARANTINE
+    kind = note.verdict.kind
     path = storage.write(folder, kind, note.captured_at, ulid, EXTENSIONS[content_type], stamped)
     return record_of(path, stamped, note)
 

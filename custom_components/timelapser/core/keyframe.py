@@ -1,5 +1,6 @@
 """Read one whole key frame from a video stream: open, wait, decode, close."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import io
@@ -16,6 +17,7 @@ from PIL import Image
 
 from .detection.gate import MAX_BYTES
 from .errors import CameraError, Code, ImageError
+from .httpsource import MAX_READ, NO_PROTOCOL, PIECE_BYTES, HttpBody, http_body, is_http, is_playlist
 
 OPEN_TIMEOUT_S = 8.0
 """Seconds that connecting may take; battery and Wi-Fi cameras need several."""
@@ -32,6 +34,10 @@ JPEG_QUALITY = 92
 
 STRICT = {"err_detect": "explode"}
 """A decoder that gives up a picture at the first error instead of hiding it."""
+
+PLAYLIST_FORMATS = "hls,dash,mpegts,mov,matroska,webvtt,aac,mp3,ac3,eac3"
+"""What is opened by a playlist's address: lists, and what their segments are. A server that answers the second request
+with something else would have it read without a limit."""
 
 _REFUSALS = (
     av.error.ConnectionRefusedError,
@@ -72,7 +78,15 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
     of them names the source.
     """
     deadline = time.monotonic() + budget_s
+
+    def check() -> None:
+        if cancel.is_set():
+            raise CameraError(Code.CAMERA_TIMEOUT, "cancelled")
+        if time.monotonic() > deadline:
+            raise CameraError(Code.CAMERA_TIMEOUT, "no key frame in time")
+
     silence_s = min(SILENCE_TIMEOUT_S, budget_s)
+    timeout = (min(OPEN_TIMEOUT_S, budget_s), silence_s)
     options = {
         "rtsp_transport": "tcp",
         "analyzeduration": str(ANALYZE_US),
@@ -80,10 +94,14 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
     }
     started = time.monotonic()
     try:
-        with av.open(source, options=options, timeout=(min(OPEN_TIMEOUT_S, budget_s), silence_s)) as container:
-            if not container.streams.video:
-                raise CameraError(Code.CAMERA_RAISED, "the stream has no video")
-            return _first_key_frame(container, container.streams.video[0], deadline, cancel)
+        if is_http(source):
+            with http_body(source, options=options, timeout=timeout, check=check) as body:
+                if not is_playlist(body.head()):
+                    return _from_body(body, check)
+                body.skip_playlist()
+            options["format_whitelist"] = PLAYLIST_FORMATS
+        with av.open(source, options=options, timeout=timeout) as container:
+            return _first_key_frame(container, check)
     except _REFUSALS as err:
         raise StreamRefusedError(Code.CAMERA_RAISED, type(err).__name__) from None
     except (av.error.ExitError, av.error.TimeoutError) as err:
@@ -94,25 +112,42 @@ def read_key_frame(source: str, *, budget_s: float, cancel: threading.Event) -> 
         raise CameraError(Code.CAMERA_TIMEOUT if waited else Code.CAMERA_RAISED, type(err).__name__) from None
 
 
-def _first_key_frame(
-    container: av.container.InputContainer, stream: VideoStream, deadline: float, cancel: threading.Event
-) -> KeyFrame:
-    """Demux until a key frame decodes without a fault."""
+def _from_body(body: HttpBody, check: Callable[[], None]) -> KeyFrame:
+    """Read a key frame from what a server sends; what made the body end comes before what FFmpeg makes of its end."""
+
+    def go_on() -> None:
+        if body.stopped is not None:
+            raise body.stopped
+        check()
+
+    options = {"analyzeduration": str(ANALYZE_US), "protocol_whitelist": NO_PROTOCOL}
+    try:
+        with av.open(body, "r", options=options, buffer_size=PIECE_BYTES) as container:
+            return _first_key_frame(container, go_on)
+    except av.error.FFmpegError, CameraError:
+        if (cause := body.stopped or body.broken) is not None:
+            raise cause from None
+        raise
+
+
+def _first_key_frame(container: av.container.InputContainer, check: Callable[[], None]) -> KeyFrame:
+    """Demux until a key frame decodes without a fault; ``check`` raises when there is no more time for it."""
+    if not container.streams.video:
+        raise CameraError(Code.CAMERA_RAISED, "the stream has no video")
+    stream = container.streams.video[0]
     context: CodecContext = stream.codec_context
     # The container's options do not reach the decoder, and its slice threads swallow errors: with them 12 of 122
     # damaged H.264 key frames were refused, without them all, and no clean one (measured on the tuning corpus).
     context.options = STRICT
     context.thread_count = 1
-    errors = 0
+    errors = demuxed = 0
     for packet in container.demux(stream):
-        if cancel.is_set():
-            raise CameraError(Code.CAMERA_TIMEOUT, "cancelled")
-        if time.monotonic() > deadline:
-            raise CameraError(Code.CAMERA_TIMEOUT, "no key frame in time")
+        check()
+        demuxed += packet.size
+        if packet.size > MAX_BYTES or demuxed > MAX_READ:
+            raise ImageError(Code.TOO_LARGE, f"{demuxed} bytes, one packet of {packet.size}")
         if not packet.is_keyframe or packet.size == 0:
             continue
-        if packet.size > MAX_BYTES:
-            raise ImageError(Code.TOO_LARGE, f"{packet.size} bytes; the limit is {MAX_BYTES}")
         received_at = datetime.now(UTC)
         if context.name == "mjpeg":
             return KeyFrame(bytes(packet), received_at, (stream.width, stream.height), context.name, errors)

@@ -18,6 +18,11 @@ class Verdict(StrEnum):
         """Return whether a frame with this verdict counts as an image of its runs."""
         return self in (Verdict.GOOD, Verdict.SUSPECT)
 
+    @property
+    def kind(self) -> FrameKind:
+        """Return what becomes of a still with this verdict."""
+        return FrameKind.FRAME if self.kept else FrameKind.QUARANTINE
+
 
 class Review(StrEnum):
     """What a person said of a still, against or with its verdict."""
@@ -59,6 +64,18 @@ class FaultKind(StrEnum):
     BLUR = "blur"
     NOISE = "noise"
     STREAM_DAMAGE = "stream_damage"
+    BLOCK_LOSS = "block_loss"
+    BANDS = "bands"
+    TEARING = "tearing"
+    SHEAR = "shear"
+    CHROMA_SHIFT = "chroma_shift"
+    COVERED = "covered"
+    DIRT = "dirt"
+    FILM = "film"
+    MOVED = "moved"
+    CAST = "cast"
+    DARK = "dark"
+    BRIGHT = "bright"
 
 
 class Light(StrEnum):
@@ -175,9 +192,11 @@ class QualityPolicy:
     These are the only defaults of these numbers; forms and the detector take them from here.
     """
 
+    sensitivity: Sensitivity = Sensitivity.MEDIUM
+    """How strictly in a word: it moves the limits of the score."""
     reject_below: float = 50.0
-    """Score (0..100) under which a frame is rejected."""
-    heavy_checks: bool = False
+    """Score (0..100) under which a frame is rejected at medium sensitivity."""
+    heavy_checks: bool = True
     """Run the costly checks on every frame, not only on suspect ones."""
     retries: int = 2
     """Further fetches in the same slot after a bad frame or a retryable error."""
@@ -191,12 +210,26 @@ class QualityPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a picture: its kind, severity (0..1), place and explanation."""
+    """One thing that is wrong with a picture: its kind, severity (0..1), place and explanation.
+
+    ``measured`` is the severity (0..1) before a review changed it; None where none did.
+    """
 
     kind: FaultKind
     severity: float
     where: str = "whole picture"
     words: str = ""
+    measured: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewed:
+    """A still of which a person said that it is ``good``, or that it is not, and when (``at``, aware)."""
+
+    light: Light | None
+    faults: tuple[Fault, ...]
+    good: bool
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from .storage import Storage
 from .ulid import new_ulid
 
 KINDS: Mapping[Review, FrameKind] = {Review.GOOD: FrameKind.FRAME, Review.BAD: FrameKind.QUARANTINE}
-"""Where a still belongs that a person called so."""
+"""Where a still belongs that a person called so; else its verdict says."""
 LAST_COPY = 9_000
 """Number in a name after which the numbers begin anew; names have four digits."""
 
@@ -24,9 +25,11 @@ _active: set[str] = set()
 
 
 def review_stills(
-    storage: Storage, catalogue: Catalogue, frame_ids: Collection[str], review: Review
+    storage: Storage, catalogue: Catalogue, frame_ids: Collection[str], review: Review | None
 ) -> dict[str, Code]:
     """Let stills be frames (``GOOD``) or quarantined (``BAD``), and keep that a person said so.
+
+    None takes back what was said, and each goes where its verdict put it.
 
     Returns the codes of those that could not be moved, by id; they are as they were. NOT_FOUND is an unknown still, or
     one whose file is gone. Blocks. CatalogueError, after which some may have been moved.
@@ -36,6 +39,7 @@ def review_stills(
     to be unlinked must never become that of a row.
     """
     token = new_ulid()
+    now = datetime.now(UTC)
     failed: dict[str, Code] = {}
     _active.add(token)
     try:
@@ -43,7 +47,7 @@ def review_stills(
         old: list[str] = []
         for frame_id in frame_ids:
             try:
-                move = partial(_move, storage=storage, frame_id=frame_id, review=review)
+                move = partial(_move, storage=storage, frame_id=frame_id, review=review, now=now)
                 if (path := catalogue.submit(move).result()) is None:
                     continue
             except (StorageError, CatalogueError) as err:
@@ -66,14 +70,15 @@ def settle_moves(storage: Storage, catalogue: Catalogue) -> None:
             catalogue.submit(partial(_settle, storage=storage, token=token, frame_ids=frame_ids)).result()
 
 
-def _move(conn: Connection, storage: Storage, frame_id: str, review: Review) -> str | None:
+def _move(conn: Connection, storage: Storage, frame_id: str, review: Review | None, now: datetime) -> str | None:
     """Move one still, inside the catalogue's transaction; return the path that it had, None when it stays there."""
     still = _find(conn, frame_id)
-    queries.set_review(conn, frame_id, review)
-    if still.kind is KINDS[review]:
+    queries.set_review(conn, frame_id, review, now)
+    kind = KINDS[review] if review is not None else still.verdict.kind
+    if still.kind is kind:
         return None
     path = FramePath.parse(still.path)
-    target = FramePath(path.folder, KINDS[review], path.captured_at, path.id, path.ext, path.copy % LAST_COPY + 1)
+    target = FramePath(path.folder, kind, path.captured_at, path.id, path.ext, path.copy % LAST_COPY + 1)
     queries.move_still(conn, still, storage.put(target, storage.read(still.path)))
     return still.path
 

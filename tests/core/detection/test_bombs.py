@@ -1,6 +1,7 @@
 """What is made to cost much: memory, time, and what the decoders reach out to, measured in a process of their own."""
 
 from functools import partial
+import io
 import json
 from pathlib import Path
 import struct
@@ -10,9 +11,12 @@ from typing import Any
 import zlib
 
 import numpy as np
+from PIL import Image
 import pytest
 from timelapser_core.detection.gate import MAX_BYTES
 
+from scripts.dev.fuzz.hunt import environment
+from scripts.dev.fuzz.seeds import chunk, seeds
 from tests.core import pictures
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +24,7 @@ HEADER_ONLY = 5
 """Mebibytes that a refusal may take."""
 UNPACKED = 32
 """Mebibytes that a refusal may take which has to unpack up to where it is too much."""
-AT_MOST = 250
+AT_MOST = 200
 """Mebibytes that any picture may take."""
 SECONDS = 2
 """Seconds of a processor that any picture may take."""
@@ -30,11 +34,14 @@ WITHOUT = [argument for argument in sys.argv if argument == "--without-opencv"]
 PHOTO = pictures.jpeg(pictures.scene("day", 640, 360))
 SCAN = pictures.scan_start(PHOTO)
 TINY = pictures.jpeg(pictures.flat((9, 9, 9), 64, 64))
+PROGRESSIVE = pictures.jpeg(pictures.scene("day", 640, 360), progressive=True)
+PROGRESSIVE_444 = pictures.jpeg(pictures.scene("day", 640, 360), progressive=True, subsampling=0)
+CMYK = seeds()["jpeg-cmyk"]
 
 
 def claiming(width: int, height: int, data: bytes = TINY) -> bytes:
     """Return a JPEG whose header claims another size."""
-    at = data.index(b"\xff\xc0") + 5
+    at = data.index(b"\xff\xc2" if b"\xff\xc2" in data else b"\xff\xc0") + 5
     return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
 
 
@@ -43,16 +50,14 @@ def filled(unit: bytes) -> bytes:
     return (PHOTO[:SCAN] + unit * (MAX_BYTES // len(unit)))[:MAX_BYTES]
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(width: int, height: int, *before: bytes, rows: int | None = None) -> bytes:
+def png(
+    width: int, height: int, *before: bytes, rows: int | None = None, depth: int = 8, colour: int = 2, channels: int = 3
+) -> bytes:
     """Return a black PNG; with ``rows``, of more rows than its header says."""
     packer = zlib.compressobj(1)
-    row = bytes(1 + 3 * width)
+    row = bytes(1 + channels * depth // 8 * width)
     body = b"".join([*(packer.compress(row) for _ in range(rows or height)), packer.flush()])
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(before) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
@@ -63,6 +68,13 @@ def restarts(count: int) -> bytes:
 def webp(width: int, height: int) -> bytes:
     data = pictures.encoded(pictures.scene("day", 640, 360), "WEBP")
     return data[:26] + struct.pack("<HH", width, height) + data[30:]
+
+
+def veiled(width: int, height: int) -> bytes:
+    """Return a WebP with transparency, which costs its decoder the most."""
+    target = io.BytesIO()
+    Image.new("RGBA", (width, height), (200, 9, 9, 99)).save(target, "WEBP", quality=1, method=0)
+    return target.getvalue()
 
 
 text = partial(chunk, b"iTXt")
@@ -89,6 +101,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "over 1 MB of profiles": (PHOTO[:2] + profile * 17 + PHOTO[2:], "TL-IMG-001"),
     "markers in place of a scan": (filled(b"\xff\x01\0\0"), "TL-IMG-001"),
     "segments in place of a scan": (filled(b"\xff\xfe\0\2"), "TL-IMG-001"),
+    "progressive 7000x7000": (claiming(7000, 7000, PROGRESSIVE), "TL-IMG-004"),
+    "progressive 4:4:4 4500x4500": (claiming(4500, 4500, PROGRESSIVE_444), "TL-IMG-004"),
+    "cmyk 6000x6000": (claiming(6000, 6000, CMYK), "TL-IMG-004"),
+    "png 7000x7000": (png(7000, 7000), "TL-IMG-004"),
+    "png of a column": (png(192, 196_736, colour=4, channels=2), "TL-IMG-004"),
+    "png of 10^6 chunks": (png(640, 360, chunk(b"aaAa", b"") * 10**6), "TL-IMG-001"),
     "html": (b"<!DOCTYPE html><img src='http://127.0.0.1:1/'>", "TL-IMG-001"),
     "playlist": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n#EXT-X-ENDLIST\n", "TL-IMG-001"),
     "concat": (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "TL-IMG-001"),
@@ -107,7 +125,14 @@ DECODED: dict[str, tuple[bytes, str]] = {
     "endless restarts": (filled(b"\xff\xd0"), "bad"),
     "endless codes": (filled(b"\xff\0"), "bad"),
     "noise behind a cut": (filled(np.random.default_rng(1).bytes(1 << 20)), "bad"),
-    "png 7000x7000": (png(7000, 7000), "bad"),
+    "progressive 6500x5000": (claiming(6500, 5000, PROGRESSIVE), "bad"),
+    "progressive 4:4:4 4300x4300": (claiming(4300, 4300, PROGRESSIVE_444), "bad"),
+    "cmyk 5700x5700": (claiming(5700, 5700, CMYK), "bad"),
+    "a column": (claiming(719, 11_500), "bad"),
+    "png 7680x4320": (png(7680, 4320), "bad"),
+    "png 7680x4320 with transparency": (png(7680, 4320, colour=4, channels=2), "bad"),
+    "png 7000x7000 of 16 bits": (png(7000, 7000, depth=16, colour=0, channels=1), "bad"),
+    "webp 4000x2600": (veiled(4000, 2600), "bad"),
     "1 MB of exif": (PHOTO[:2] + exif * 15 + PHOTO[2:], "good"),
     "1 MB of profiles": (PHOTO[:2] + profile * 15 + PHOTO[2:], "good"),
 }
@@ -128,7 +153,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ran = subprocess.run(
         [sys.executable, "-P", "-m", "tests.core.detection.costs", folder, *WITHOUT],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

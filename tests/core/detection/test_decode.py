@@ -1,15 +1,20 @@
 """The one decode: every kind of picture, and the decoder's complaints."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 import io
+import struct
 import warnings
 
 import numpy as np
 from PIL import Image
 import pytest
-from timelapser_core.detection import decode as module, gate
+from timelapser_core.detection import Detector, decode as module, gate
 from timelapser_core.detection.decode import Planes, UndecodableError, decode
+from timelapser_core.models import FaultKind, Verdict
+import turbojpeg
 
+from scripts.dev.fuzz.seeds import chunk, seeds
 from tests.core import pictures
 
 
@@ -122,15 +127,108 @@ def test_data_that_have_no_place_are_not_padding(photo: bytes) -> None:
     assert "extraneous" in decoded(photo[:-2] + b"\x12\x34" * 300 + photo[-2:]).warning
 
 
-def test_each_of_200_decodes_in_4_threads_reports_its_own_damage(photo: bytes) -> None:
-    damaged = pictures.re_ended(pictures.cut(photo, 0.5))
+def damages() -> dict[str, tuple[bytes, str]]:
+    """Return damaged pictures by what was done to them, and what the decoder says of each."""
+    whole = pictures.jpeg(pictures.scene("day", 320, 180))
+    middle = (pictures.scan_start(whole) + len(whole)) // 2
+    restarts = pictures.jpeg(pictures.scene("day", 320, 180), restart_marker_rows=1)
+    third, fourth = restarts.index(b"\xff\xd3"), restarts.index(b"\xff\xd4")
+    return {
+        "cut": (pictures.re_ended(pictures.cut(whole, 0.5)), "premature end of data segment"),
+        "zeros": (whole[:middle] + bytes(200) + whole[middle + 200 :], "premature end of data segment"),
+        "noise": (whole[:middle] + bytes(range(200)) + whole[middle + 200 :], "extraneous bytes before marker"),
+        "a lost interval": (restarts[:third] + restarts[fourth:], "instead of RST3"),
+    }
+
+
+DAMAGES = damages()
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_each_of_1000_decodes_in_4_threads_reports_its_own_damage(photo: bytes, name: str) -> None:
+    damaged, complaint = DAMAGES[name]
     with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(4) as pool:
         warnings.simplefilter("always")
-        complaints = list(pool.map(lambda number: decoded(photo if number % 2 else damaged).warning, range(400)))
-    assert all("premature end" in complaint for complaint in complaints[0::2])
-    assert len(complaints[0::2]) == 200
-    assert not any(complaints[1::2])
+        told = list(pool.map(lambda number: decoded(damaged if number % 5 else photo).warning, range(1250)))
     assert caught == []
+    assert not any(told[::5])
+    complaints = [warning for number, warning in enumerate(told) if number % 5]
+    assert len(complaints) == 1000
+    assert len(set(complaints)) == 1
+    assert complaint in complaints[0]
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_pythons_warnings_would_lose_most_of_them(name: str) -> None:
+    """They are shown once for a place in the code; PyTurboJPEG tells its callers by no other way."""
+    damaged, complaint = DAMAGES[name]
+    decoder = turbojpeg.TurboJPEG()
+    with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("default")
+        pictures_of_all = list(pool.map(lambda _: decoder.decode(damaged), range(1000)))
+    assert len(pictures_of_all) == 1000
+    assert 0 < len(caught) < 900
+    assert complaint in str(caught[0].message)
+
+
+@pytest.mark.parametrize("turbo", [True, False])
+def test_each_of_1000_evaluations_in_4_threads_says_the_same(monkeypatch: pytest.MonkeyPatch, turbo: bool) -> None:
+    """Without libjpeg-turbo nobody complains, and the pixels have to tell."""
+    if not turbo:
+        monkeypatch.setattr(module, "_turbo", lambda: None)
+    damaged, _ = DAMAGES["cut"]
+    detector, when = Detector(), datetime(2026, 6, 1, 12, tzinfo=UTC)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: detector.evaluate(damaged, when=when), range(1000)))
+    assert len({(each.score, each.verdict, each.faults) for each in found}) == 1
+    assert found[0].verdict is Verdict.BAD
+    assert FaultKind.TRUNCATED in {fault.kind for fault in found[0].faults}
+
+
+def segment(code: int, body: bytes) -> bytes:
+    return bytes([0xFF, code]) + struct.pack(">H", 2 + len(body)) + body
+
+
+def odd_notes() -> dict[str, bytes]:
+    """Return pictures that are fine but for what is noted in them; found by the fuzzer."""
+    jpeg = pictures.jpeg(pictures.scene("day", 160, 96))
+    png = pictures.encoded(pictures.scene("day", 160, 96), "PNG")
+    palette = Image.fromarray(pictures.scene("day", 160, 96)).quantize(16)
+    tiff = b"MM\0*\0\0\0\x08"
+    return {
+        "an animation without frames": png[:33] + chunk(b"acTL", bytes(8)) + png[33:],
+        "a cut Exif": jpeg[:2] + segment(0xE1, b"Exif\0\0" + tiff + b"\0\x05\x01\x12") + jpeg[2:],
+        "previews that are not there": jpeg[:2] + segment(0xE2, b"MPF\0" + tiff + bytes(20)) + jpeg[2:],
+        "a palette with transparency": saved(palette, "PNG", transparency=bytes(range(16))),
+    }
+
+
+ODD_NOTES = odd_notes()
+
+
+@pytest.mark.parametrize("name", ODD_NOTES)
+def test_nobody_is_warned_of_what_is_noted_in_a_picture(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(module, "_turbo", lambda: None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        planes = decoded(ODD_NOTES[name])
+        assert caught == []
+        with Image.open(io.BytesIO(ODD_NOTES[name])) as picture:
+            expected = np.asarray(picture.convert("RGB").convert("L")).astype(int)
+        assert caught != []
+    assert np.abs(planes.luma.astype(int) - expected).mean() < 1
+
+
+@pytest.mark.parametrize("name", [name for name in seeds() if name != "jpeg-arithmetic"])
+def test_what_is_noted_in_a_picture_is_not_needed_for_its_pixels(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(module, "_turbo", lambda: None)
+    bared = decoded(seeds()[name])
+    monkeypatch.setattr(module, "bare", lambda body: body)
+    whole = decoded(seeds()[name])
+    assert (bared.luma == whole.luma).all()
+    for one, other in ((bared.blue, whole.blue), (bared.red, whole.red)):
+        assert (one is None) == (other is None)
+        assert one is None or (one == other).all()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
 
 from ..errors import CatalogueError, Code
+from ..models import Light
 from .records import CameraRow, TimelapseRow
 from .runs import end_runs, latest_run, timelapse_key
-from .schema import cameras, meta, timelapses
+from .schema import cameras, frames, meta, timelapses
 
 _CAMERA_COLUMNS = [cameras.c[name] for name in CameraRow.__dataclass_fields__]
 
@@ -69,6 +70,17 @@ def save_health(conn: Connection, camera_id: str, health: str) -> None:
     conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(**values))
 
 
+def relearn(conn: Connection, camera_id: str, baseline: bytes, normal: bytes, light: Light | None) -> None:
+    """Replace what is learned of a camera by what is left of it; the reference of that light mode, or any, goes too."""
+    seq = camera_key(conn, camera_id)
+    conn.execute(update(cameras).where(cameras.c.seq == seq).values(baseline=baseline, normal=normal))
+    forgotten = update(cameras).where(cameras.c.seq == seq).values(reference=None)
+    if light is not None:
+        of_light = select(frames.c.seq).where(frames.c.id == cameras.c.reference, frames.c.light == light)
+        forgotten = forgotten.where(exists(of_light))
+    conn.execute(forgotten)
+
+
 def add_missed(conn: Connection, camera_id: str, count: int, until: datetime) -> int:
     """Count slots that passed without an attempt, all up to an instant; return the camera's sum.
 
@@ -89,7 +101,7 @@ def storage_bytes(conn: Connection) -> int:
 def mark_camera_removed(conn: Connection, camera_id: str, now: datetime) -> None:
     """Put a camera with all its timelapses into the archive; their runs are completed."""
     seq = camera_key(conn, camera_id)
-    conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None))
+    conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None, reference=None))
     active = select(timelapses.c.id).where(timelapses.c.camera_seq == seq, timelapses.c.removed_at.is_(None))
     for timelapse_id in conn.execute(active).scalars().all():
         mark_timelapse_removed(conn, timelapse_id, now)

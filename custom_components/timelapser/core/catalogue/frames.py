@@ -26,7 +26,7 @@ from ..errors import CatalogueError, Code
 from ..layout import FramePath
 from ..models import Fault, FaultKind, FetchStrategy, FrameKind, FrameRef, Outcome, Phase
 from .cameras import camera_key
-from .evidence import set_evidence
+from .evidence import offer_reference, set_evidence
 from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, StoredFile
 from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
@@ -81,9 +81,11 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     )
     if attempt.frame is not None:
         _insert_frame(conn, camera_seq, attempt.id, attempt.frame, attempt.slot_at, keys)
+        offer_reference(conn, camera_seq, attempt.frame)
     given = {
         "health": attempt.health,
         "baseline": attempt.baseline,
+        "normal": attempt.normal,
         "strategy_note": attempt.strategy_note,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -96,11 +98,8 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
-    counts = conn.execute(
-        select(
-            cameras.c.captured, cameras.c.rejected, cameras.c.failed, cameras.c.byte_count, cameras.c.evidence
-        ).where(cameras.c.seq == camera_seq)
-    ).one()
+    told = ("captured", "rejected", "failed", "byte_count", "evidence", "reference")
+    counts = conn.execute(select(*(cameras.c[name] for name in told)).where(cameras.c.seq == camera_seq)).one()
     return CommitResult(**counts._mapping, image_counts=image_counts(conn, keys))  # noqa: SLF001
 
 
@@ -134,6 +133,19 @@ def latest_frame(conn: Connection, camera_id: str, kind: FrameKind) -> FrameRef 
         .where(cameras.c.id == camera_id, frames.c.kind == kind, frames.c.missing.is_(False))
         .order_by(frames.c.seq.desc())
         .limit(1)
+    ).one_or_none()
+    return None if row is None else _ref(row)
+
+
+def reference_frame(conn: Connection, camera_id: str) -> FrameRef | None:
+    """Return the frame that shows what a camera normally looks like; None while there is none, or its file is gone."""
+    row = conn.execute(
+        _refs().where(
+            cameras.c.id == camera_id,
+            frames.c.id == cameras.c.reference,
+            frames.c.kind == FrameKind.FRAME,
+            frames.c.missing.is_(False),
+        )
     ).one_or_none()
     return None if row is None else _ref(row)
 
@@ -325,7 +337,12 @@ def _faults_to(faults: Sequence[Fault]) -> str | None:
     """Return faults as compact JSON, the parts in the order of the class; None for none."""
     if not faults:
         return None
-    return _json([[fault.kind, round(fault.severity, 3), fault.where, fault.words] for fault in faults])
+    return _json([_fault_to(fault) for fault in faults])
+
+
+def _fault_to(fault: Fault) -> list[Any]:
+    parts = [fault.kind, round(fault.severity, 3), fault.where, fault.words]
+    return parts if fault.measured is None else [*parts, round(fault.measured, 3)]
 
 
 def faults_from(text: str | None) -> tuple[Fault, ...]:

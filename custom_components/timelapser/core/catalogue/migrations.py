@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect
 from sqlalchemy.schema import CreateColumn
 
-from .schema import cameras, frames, metadata
+from .schema import cameras, frames, metadata, reviewed_index
 
 type Step = Callable[[Connection], None]
 
@@ -22,6 +22,13 @@ def _add_evidence_and_reviews(conn: Connection) -> None:
         _add(conn, column)
 
 
+def _add_normal_and_time_of_reviews(conn: Connection) -> None:
+    """Version 3: what is normal for a camera, a picture of it, and when a still was reviewed."""
+    for column in (cameras.c.normal, cameras.c.reference, frames.c.reviewed_at):
+        _add(conn, column)
+    reviewed_index.create(conn, checkfirst=True)
+
+
 def _add(conn: Connection, column: Column[Any]) -> None:
     """Add a column that may be null, unless it is there."""
     table = column.table
@@ -30,7 +37,7 @@ def _add(conn: Connection, column: Column[Any]) -> None:
         conn.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
-STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews)
+STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews, _add_normal_and_time_of_reviews)
 """Append only; a step, once released, never changes."""
 
 

@@ -34,8 +34,8 @@ class AttemptRecord:
     """One attempt with all that is to be written with it, in one transaction.
 
     ``run_ids`` are the runs whose slot it was, also when nothing was kept. ``phases`` are milliseconds by phase.
-    ``health``, ``baseline`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe`` was asked
-    for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
+    ``health``, ``baseline``, ``normal`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe``
+    was asked for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
     ``degradation`` is set by the attempt that degraded the camera, ``recovered`` by the one that ended that.
     """
 
@@ -55,6 +55,7 @@ class AttemptRecord:
     frame: FrameRecord | None = None
     health: str | None = None
     baseline: bytes | None = None
+    normal: bytes | None = None
     strategy_note: str | None = None
     probe: bool = False
     evidence: str | None = None
@@ -66,7 +67,7 @@ class AttemptRecord:
 class CommitResult:
     """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id.
 
-    ``evidence`` is the camera's, as in ``CameraRow``.
+    ``evidence`` and ``reference`` are the camera's, as in ``CameraRow``.
     """
 
     captured: int
@@ -75,13 +76,15 @@ class CommitResult:
     byte_count: int
     image_counts: Mapping[str, int]
     evidence: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraRow:
     """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk.
 
-    ``evidence`` is JSON: what is shown of the camera while it is degraded.
+    ``evidence`` is JSON: what is shown of the camera while it is degraded. ``reference`` is the id of the still that
+    shows what it normally looks like.
     """
 
     id: str
@@ -97,9 +100,11 @@ class CameraRow:
     byte_count: int
     health: str | None
     baseline: bytes | None
+    normal: bytes | None
     last_slot_at: datetime | None
     strategy_note: str | None
     evidence: str | None
+    reference: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,6 +191,7 @@ class StillRow:
     size: tuple[int, int] | None
     score: float | None
     verdict: Verdict
+    light: Light | None
     faults: tuple[Fault, ...]
     protected: bool
     review: Review | None

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, 
 
 from ..models import FrameKind, RunState
 from .cameras import camera_key
-from .evidence import evidence_frames
+from .evidence import evidence_frames, reference_frames
 from .frames import BATCH, delete_frames
 from .records import Deleted
 from .runs import image_counts
@@ -188,10 +188,10 @@ def _each(
 
 
 def _removable(conn: Connection) -> list[ColumnElement[bool]]:
-    """Return the conditions under which a still may be removed: not protected, and no evidence of a fault."""
+    """Return the conditions under which a still may be removed: not protected, no evidence of a fault, no reference."""
     conditions: list[ColumnElement[bool]] = [frames.c.protected.is_(False)]
-    if evidence := evidence_frames(conn):
-        conditions.append(frames.c.id.not_in(evidence))
+    if shown := evidence_frames(conn) | reference_frames(conn):
+        conditions.append(frames.c.id.not_in(shown))
     return conditions
 
 

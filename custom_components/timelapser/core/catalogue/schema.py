@@ -136,9 +136,11 @@ cameras = Table(
     Column("byte_count", BigInteger, nullable=False, default=0),
     Column("health", Text),
     Column("baseline", LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")),
+    Column("normal", LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")),
     Column("last_slot_at", Millis),
     Column("strategy_note", Text),
     Column("evidence", Text),
+    Column("reference", Ulid),
 )
 
 timelapses = Table(
@@ -193,10 +195,20 @@ frames = Table(
     Column("protected", Boolean, nullable=False, default=False),
     Column("missing", Boolean, nullable=False, default=False),
     Column("review", Coded((Review.GOOD, Review.BAD))),
+    Column("reviewed_at", Millis),
 )
 """A still; its path is not stored, it follows from camera, kind, ``captured_at``, id, ``copy`` and ``ext``."""
 Index("ix_frames_order", frames.c.camera_seq, frames.c.kind, frames.c.seq)
 Index("ix_frames_age", frames.c.camera_seq, frames.c.kind, frames.c.protected, frames.c.captured_at)
+_reviewed = frames.c.review.is_not(None)
+reviewed_index = Index(
+    "ix_frames_review",
+    frames.c.camera_seq,
+    frames.c.reviewed_at,
+    sqlite_where=_reviewed,
+    postgresql_where=_reviewed,
+)
+"""Of the few stills that a person reviewed, so that it costs the others nothing."""
 
 run_frames = Table(
     "run_frames",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, delete, exists, insert, or_, select, update
 
 from ..layout import FramePath
-from ..models import FrameKind, Review, Verdict
+from ..models import FrameKind, Review, Reviewed, Verdict
 from ..ulid import from_millis, is_ulid, to_millis
 from .evidence import evidence_frames
 from .frames import BATCH, delete_frames, faults_from
@@ -21,6 +21,8 @@ from .runs import run_ids_of
 from .schema import cameras, doomed, frames, meta, run_frames, runs, timelapses
 
 _CURSOR = re.compile(r"(\d{1,15})-(\d{1,18})", re.ASCII)
+REVIEWS = 500
+"""Reviews of a camera that are listened to: more than anybody gives in a season, and read in a few milliseconds."""
 _INTENT = "moving:"
 """Start of the keys under which the catalogue keeps which stills are about to get another place."""
 
@@ -96,9 +98,30 @@ def set_missing(conn: Connection, frame_id: str, missing: bool) -> None:
     conn.execute(update(frames).where(frames.c.id == frame_id).values(missing=missing))
 
 
-def set_review(conn: Connection, frame_id: str, review: Review) -> None:
-    """Keep what a person said of a still."""
-    conn.execute(update(frames).where(frames.c.id == frame_id).values(review=review))
+def set_review(conn: Connection, frame_id: str, review: Review | None, now: datetime) -> None:
+    """Keep what a person said of a still, and when; None takes it back."""
+    values = {"review": review, "reviewed_at": None if review is None else now}
+    conn.execute(update(frames).where(frames.c.id == frame_id).values(**values))
+
+
+def reviews_of(conn: Connection, camera_id: str, limit: int = REVIEWS) -> list[Reviewed]:
+    """Return what people said of a camera's stills, the last said first."""
+    camera_seq = select(cameras.c.seq).where(cameras.c.id == camera_id).scalar_subquery()
+    rows = conn.execute(
+        select(frames.c.light, frames.c.faults, frames.c.review, frames.c.reviewed_at, frames.c.captured_at)
+        .where(frames.c.camera_seq == camera_seq, frames.c.review.is_not(None))
+        .order_by(frames.c.reviewed_at.desc())
+        .limit(limit)
+    )
+    return [
+        Reviewed(
+            light=row.light,
+            faults=faults_from(row.faults),
+            good=row.review is Review.GOOD,
+            at=row.reviewed_at or row.captured_at,
+        )
+        for row in rows
+    ]
 
 
 def move_still(conn: Connection, still: StillRow, path: str) -> None:
@@ -213,6 +236,7 @@ def _stills(conn: Connection, rows: Sequence[Row[Any]]) -> list[StillRow]:
             size=(row.width, row.height) if row.width and row.height else None,
             score=row.score,
             verdict=row.verdict,
+            light=row.light,
             faults=faults_from(row.faults),
             protected=row.protected,
             review=row.review,

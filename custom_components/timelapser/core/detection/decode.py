@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .bare import bare
 from .gate import Gated
 
 _LIBRARIES: Final = (
@@ -28,15 +29,18 @@ _FATAL: Final = 1
 _COLOUR_SPACES: Final = (1, 2)
 """TJCS_YCbCr and TJCS_GRAY: those whose planes are luma and colour differences."""
 _SUBSAMPLING_GREY: Final = 3
+_WHOLE: Final = (0, 0)
+"""Width and height that stand for the picture's own."""
 _BENIGN_WARNING: Final = "extraneous bytes before marker"
 """Padding that some cameras write before the end marker."""
 MAX_PADDING: Final = 16
 """Bytes of such padding that are taken for harmless: cameras align to 2, 4 or 16 bytes [own observation of the
 formats]. More is picture data that the decoder could not place, so something before it is damaged."""
-CHROMA_REDUCTION: Final = 8
-"""Divisor of the colour planes that Pillow makes; libjpeg takes it from the DC terms alone."""
-_STRIP: Final = 64 * CHROMA_REDUCTION
-"""Rows that are converted at a time: a whole 50 MP picture in three modes would take 550 MB."""
+REDUCTION: Final = 8
+"""Divisor of the colour planes that Pillow makes, and of those that only warnings are wanted of; libjpeg takes it from
+the DC terms alone."""
+_STRIP: Final = 16 * REDUCTION
+"""Rows that are converted at a time: a whole 33 MP picture in three modes would take 400 MB."""
 
 
 class UndecodableError(Exception):
@@ -137,7 +141,23 @@ class _Turbo:
         width, height, subsampling, colours = (number.value for number in header)
         if colours not in _COLOUR_SPACES or subsampling < 0:
             return None
-        planes = [
+        planes = self._planes(width, height, subsampling)
+        warning = self._into(planes, body, _LIMIT_SCANS | _FAST_TRANSFORM)
+        if warning is None:
+            return None
+        if _BENIGN_WARNING in warning:
+            warning = self._first_warning(body, width, height, subsampling) or warning
+        return Planes(
+            luma=planes[0][:height, :width],
+            blue=planes[1] if len(planes) == 3 else None,
+            red=planes[2] if len(planes) == 3 else None,
+            warning="" if _is_padding(warning, body) else warning,
+            watched=True,
+        )
+
+    def _planes(self, width: int, height: int, subsampling: int) -> list[NDArray[np.uint8]]:
+        """Return planes for a picture of a size."""
+        return [
             np.empty(
                 (
                     self._library.tjPlaneHeight(component, height, subsampling),
@@ -147,34 +167,25 @@ class _Turbo:
             )
             for component in range(1 if subsampling == _SUBSAMPLING_GREY else 3)
         ]
-        warning = self._into(planes, body, _LIMIT_SCANS | _FAST_TRANSFORM)
-        if warning is None:
-            return None
-        if _BENIGN_WARNING in warning:
-            warning = self._first_warning(planes, body) or warning
-        return Planes(
-            luma=planes[0][:height, :width],
-            blue=planes[1] if len(planes) == 3 else None,
-            red=planes[2] if len(planes) == 3 else None,
-            warning="" if _is_padding(warning, body) else warning,
-            watched=True,
-        )
 
-    def _into(self, planes: list[NDArray[np.uint8]], body: bytes, flags: int) -> str | None:
+    def _into(
+        self, planes: list[NDArray[np.uint8]], body: bytes, flags: int, size: tuple[int, int] = _WHOLE
+    ) -> str | None:
         """Decode into the planes; return the last warning, empty if none, or None after a fatal error."""
         pointers = (ctypes.c_void_p * 3)(*(plane.ctypes.data for plane in planes))
-        pointer = self._pointer
-        if not self._library.tjDecompressToYUVPlanes(pointer, body, len(body), pointers, 0, None, 0, flags):
+        pointer, (width, height) = self._pointer, size
+        if not self._library.tjDecompressToYUVPlanes(pointer, body, len(body), pointers, width, None, height, flags):
             return ""
         text: str = self._library.tjGetErrorStr2(pointer).decode("ascii", "replace")
         if self._library.tjGetErrorCode(pointer) == _FATAL and not flags & _STOP_ON_WARNING:
             return None
         return text
 
-    def _first_warning(self, planes: list[NDArray[np.uint8]], body: bytes) -> str | None:
-        """Return the first warning; a harmless last one may hide it. The planes are written again up to there."""
-        copies = [np.empty_like(plane) for plane in planes]
-        return self._into(copies, body, _LIMIT_SCANS | _STOP_ON_WARNING)
+    def _first_warning(self, body: bytes, width: int, height: int, subsampling: int) -> str | None:
+        """Return the first warning; a harmless last one may hide it. All codes are read, but for planes of 1/8."""
+        small = -(-width // REDUCTION), -(-height // REDUCTION)
+        planes = self._planes(*small, subsampling)
+        return self._into(planes, body, _LIMIT_SCANS | _STOP_ON_WARNING, small)
 
 
 def _is_padding(warning: str, body: bytes) -> bool:
@@ -205,6 +216,7 @@ def turbojpeg_available() -> bool:
 def _decode_pillow(body: bytes, *, jpeg: bool) -> Planes:
     """Decode by Pillow: a JPEG as luma, and its colour once more at 1/8; anything else once."""
     try:
+        body = bare(body)
         with Image.open(io.BytesIO(body), formats=("JPEG", "PNG", "WEBP")) as picture:
             if jpeg and picture.mode in ("L", "RGB"):
                 return _draft_jpeg(picture, body)
@@ -218,29 +230,34 @@ def _draft_jpeg(picture: Image.Image, body: bytes) -> Planes:
     """Return the luma of a JPEG at full size, and its colour planes at 1/8."""
     colourless = picture.mode == "L"
     picture.draft("L", None)
-    luma = np.asarray(picture.convert("L"))
+    picture.load()
+    luma = np.asarray(picture)
     blue = red = None
     if not colourless:
         with Image.open(io.BytesIO(body), formats=("JPEG",)) as small:
-            small.draft("YCbCr", (small.width // CHROMA_REDUCTION, small.height // CHROMA_REDUCTION))
+            small.draft("YCbCr", (small.width // REDUCTION, small.height // REDUCTION))
             _, blue, red = (np.asarray(band) for band in small.convert("YCbCr").split())
     return Planes(luma=luma, blue=blue, red=red, warning="", watched=False)
 
 
 def _planes_of(picture: Image.Image) -> Planes:
     """Return the planes of a loaded picture of any mode."""
-    if picture.mode.startswith("I"):
-        luma = (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-        return Planes(luma=luma, blue=None, red=None, warning="", watched=False)
-    if picture.mode in ("1", "L", "LA"):
-        return Planes(luma=np.asarray(picture.convert("L")), blue=None, red=None, warning="", watched=False)
     luma = np.empty((picture.height, picture.width), dtype=np.uint8)
     colours: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
     for top in range(0, picture.height, _STRIP):
         bottom = min(top + _STRIP, picture.height)
-        strip = picture.crop((0, top, picture.width, bottom)).convert("RGB").convert("YCbCr")
+        strip = picture.crop((0, top, picture.width, bottom))
+        if picture.mode.startswith("I"):
+            luma[top:bottom] = (np.asarray(strip) >> 8).clip(0, 255)
+            continue
+        if picture.mode in ("1", "L", "LA"):
+            luma[top:bottom] = np.asarray(strip.convert("L"))
+            continue
+        strip = strip.convert("RGB").convert("YCbCr")
         luma[top:bottom] = np.asarray(strip.getchannel(0))
-        blue, red = (np.asarray(strip.getchannel(channel).reduce(CHROMA_REDUCTION)) for channel in (1, 2))
+        blue, red = (np.asarray(strip.getchannel(channel).reduce(REDUCTION)) for channel in (1, 2))
         colours.append((blue, red))
+    if not colours:
+        return Planes(luma=luma, blue=None, red=None, warning="", watched=False)
     blue, red = (np.concatenate(parts) for parts in zip(*colours, strict=True))
     return Planes(luma=luma, blue=blue, red=red, warning="", watched=False)

@@ -1,6 +1,6 @@
 """Looks at one picture and says how good it is and what is wrong with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import hashlib
 from time import perf_counter
@@ -16,12 +16,16 @@ from ..models import (
 )
 from . import faults, freshness, verdict
 from .baseline import Baseline
+from .damage import measure_damage
 from .decode import UndecodableError, decode
 from .evaluation import Evaluation
 from .features import measure
 from .gate import Gated, gate
+from .history import Judgement, judge, learned
 from .light import light_of
 from .lost import measure_lost
+from .prints import Print
+from .scene import Seen, detail_of, map_of, noise_of
 
 
 class _Clock:
@@ -108,15 +112,19 @@ class Detector:
         measured = measure(planes)
         features = measured.features
         light = light_of(features, context.sun_elevation)
-        change = freshness.change_of(subject.baseline, measured.sample, gated.size, features["noise"])
-        same = freshness.is_same(change, subject.baseline.usual_change(light))
-        baseline = freshness.with_sample(subject.baseline, measured.sample, gated.size, when, same=same)
-        if change is not None:
-            features |= {"changed_share": change.share, "changed_calm": change.calm}
+        shown = Print.of(planes.luma, measured.sample, data, gated.content_type)
+        difference = freshness.difference_of(subject.baseline.first, shown, features["noise"])
+        repeated = freshness.evidence_of(subject.baseline, shown, difference, light)
+        baseline = freshness.with_print(subject.baseline, shown, when, repeated)
+        if difference is not None:
+            features |= {"changed_share": difference.change.share, "changed_drift": difference.drift}
         clock.lap("features")
 
+        judgement = Judgement()
+        seen: Seen | None = None
+
         def found() -> list[Fault]:
-            return faults.find(
+            measured_faults = faults.find(
                 features,
                 planes,
                 gated,
@@ -124,20 +132,35 @@ class Detector:
                 frozen=freshness.is_frozen(baseline, when),
                 evidence=evidence,
                 context=context,
+                history=judgement,
             )
+            return subject.baseline.lessons.judged(light, measured_faults)
 
         named = found()
         score = verdict.score_of(named)
         decided = verdict.verdict_of(score, named, self._limits)
         clock.lap("verdict")
         if self._heavy or decided is not Verdict.GOOD:
-            features |= measure_lost(planes)
+            features |= measure_lost(planes) | measure_damage(planes, measured.analysis)
+            if decided is not Verdict.BAD:
+                seen = Seen(
+                    map=map_of(planes, measured.analysis),
+                    noise=noise_of(features["noise"]),
+                    light=light,
+                    size=gated.size,
+                    when=when,
+                    sun=context.sun_elevation,
+                )
+                features["detail"] = detail_of(seen.map)
+                judgement = judge(baseline.normal, seen)
             named = found()
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)
             clock.lap("heavy")
         if decided.kept:
-            baseline = baseline.learned(light, None if same else change)
+            baseline = baseline.learned(light, None if repeated or difference is None else difference.change)
+        if seen is not None:
+            baseline = replace(baseline, normal=learned(baseline.normal, judgement, seen, kept=decided.kept))
         return Evaluation(
             score=score,
             verdict=decided,
@@ -150,6 +173,7 @@ class Detector:
             sha256=subject.sha256,
             timings=clock.timings,
             baseline=baseline,
+            learning=not subject.baseline.normal.known(light),
         )
 
 
@@ -170,4 +194,5 @@ def _unreadable(subject: _Subject, err: UndecodableError) -> Evaluation:
         sha256=subject.sha256,
         timings=subject.clock.timings,
         baseline=subject.baseline,
+        learning=False,
     )

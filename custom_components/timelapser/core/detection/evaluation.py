@@ -13,7 +13,8 @@ class Evaluation:
 
     ``score`` is 0..100 (100 is perfect) or None when the picture could not be scored. ``features`` are the
     measurements by name; ``timings`` are milliseconds by stage. ``baseline`` is the updated memory of the camera:
-    the caller keeps it only when it commits the attempt. ``sha256`` is that of the bytes as given.
+    the caller keeps it only when it commits the attempt. ``sha256`` is that of the bytes as given. While ``learning``,
+    it is not known yet how the camera's pictures look in this light: soft faults are suspect at most.
     """
 
     score: float | None
@@ -27,3 +28,4 @@ class Evaluation:
     sha256: bytes
     timings: Mapping[str, float]
     baseline: Baseline
+    learning: bool

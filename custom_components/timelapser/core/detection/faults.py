@@ -4,20 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ..models import Fault, FaultKind, FetchEvidence, Freshness, SceneContext
+from .damaged import of_damage
 from .decode import Planes
 from .features import BLACK_LEVEL, MID_GREY
 from .gate import Gated
+from .history import Judgement
 from .light import CIVIL_DUSK
-
-SOFT: Final = frozenset((FaultKind.BLUR, FaultKind.NOISE, FaultKind.PINK, FaultKind.TOO_SMALL, FaultKind.NO_END_MARKER))
-"""Kinds that may also be how a camera always looks: on a single frame they make it suspect at most."""
-SOFT_LIMIT: Final = 0.45
-"""Severity that such a fault does not exceed without history."""
-HARD: Final = 0.9
-"""Severity of a picture that certainly shows nothing."""
-CUT: Final = 0.6
-"""Least severity of a picture that the decoder says is cut or damaged: rejected at any sensitivity but ``low``, and
-there too once a tenth of it is lost."""
+from .ramps import CUT, HARD, SOFT_LIMIT, ramp
+from .soft import of_one_picture, of_size
 
 BLACK_STRUCTURE: Final = (0.3, 1.0)
 """Levels of structure in a dark picture: under the first it shows nothing, over the second there is a scene. Behind a
@@ -37,6 +31,8 @@ UNIFORM_STRUCTURE: Final = (0.4, 1.0)
 """Levels of structure: under the first a picture is one colour. A plain wall has 2 and more by its light alone."""
 UNIFORM_SHARE: Final = (0.85, 0.97)
 """Share of one level: a slate with a text on it."""
+LAMP: Final = 64
+"""Luma of the analysis picture that no hot pixel reaches, but a lamp does: whoever sees one is not blind."""
 UNIFORM_LEVEL: Final = 24
 """Luma under which one level may fill a good night."""
 GREY: Final = (0.25, 0.55)
@@ -45,8 +41,6 @@ GREEN: Final = (0.04, 0.20)
 """Share of cells with the green of zero planes."""
 MAGENTA: Final = (0.06, 0.30)
 """Share of strongly magenta cells; flower beds and signs have a few per cent."""
-CAST: Final = (0.50, 0.85)
-"""Share of cells with a pink cast: what should be grey or green has it too. Purple skies leave out the ground."""
 TAIL_STEP: Final = 4.0
 """Levels by which the rows above differ: a picture breaks off, a scene does not."""
 SMEAR_ROWS: Final = 0.08
@@ -64,26 +58,8 @@ NEUTRAL_TAIL: Final = 4
 """Distance of Cb and Cr from 128 in a grey row; wider than in a cell, for the colour that bleeds in above it."""
 END_GREY: Final = 0.05
 """Share of the last block row that is exactly 128, from which a closed JPEG was cut, if the decoder cannot tell."""
-BLUR: Final = (0.055, 0.020)
-"""Sharpness: photographs of scenes 0.065..1.8, out of focus by 3 to 5 analysis pixels 0.013..0.045."""
-HEAVY_BLUR: Final = (0.070, 0.025)
-"""Crispness: photographs of scenes 0.095..2, out of focus by 5 to 8 analysis pixels 0.01..0.07; noise, which hides
-stronger blur from the sharpness, is too small to be in it."""
-BLUR_CONTRAST: Final = 30.0
-"""Energy of coarse and broad detail under which the one and the other are not judged: fog, walls, dark nights."""
-NOISE: Final = (3.5, 8.5)
-"""Analysis levels of noise: foliage and fur reach 3..6, night gain 2, a sensor noise of 40 levels at 1080p 12."""
-STATIC_NOISE: Final = 6.0
-"""Analysis levels of noise over which a picture whose structure is smaller than its noise has no scene in it."""
-SMALL_SIDE: Final = 120
-"""Pixels of the shorter side under which details are lost whatever the camera."""
 NO_END: Final = 0.08
 """Severity of a missing end marker on a picture that is whole."""
-
-
-def _ramp(value: float, limits: tuple[float, float]) -> float:
-    """Return 0 at the first limit, 1 at the second, and what lies between in between."""
-    return min(1.0, max(0.0, (value - limits[0]) / (limits[1] - limits[0])))
 
 
 def find(
@@ -95,14 +71,20 @@ def find(
     frozen: bool,
     evidence: FetchEvidence | None,
     context: SceneContext,
+    history: Judgement,
 ) -> list[Fault]:
-    """Return the faults of a decoded picture, one of a kind, the worst first; severities are 0..1."""
+    """Return the faults of a decoded picture, one of a kind, the worst first; severities are 0..1.
+
+    What may also be how a camera always looks is judged by ``history`` as soon as there is one.
+    """
     found = [
         *_damage(features, planes, gated, evidence),
+        *(of_damage(features) if "grain" in features else ()),
         *_emptiness(features, context.sun_elevation),
         *_colour(features),
         *_repetition(freshness, frozen=frozen),
-        *_softness(features, gated, context.expected_size),
+        *of_size(gated.size, context.expected_size),
+        *(history.faults if history.known else of_one_picture(features)),
     ]
     found.sort(key=lambda fault: fault.severity)
     worst = {fault.kind: fault for fault in found if fault.severity > 0}
@@ -178,26 +160,26 @@ def _emptiness(features: Mapping[str, float], sun_elevation: float | None) -> It
     After civil dusk a working camera without a lamp shows nothing but noise: that is suspect, not bad.
     """
     structure, level, spread = features["structure"], features["luma_mean"], features["speckle"]
-    doubt = _ramp(structure, BLACK_STRUCTURE)
+    doubt = ramp(structure, BLACK_STRUCTURE)
     noise_only = doubt == 0 or (doubt < 1 and spread >= DEAD_SPECKLE and structure < NOISE_SHAPE * spread)
     if features["peak"] <= BLACK_LEVEL or (level < UNIFORM_LEVEL and noise_only):
         night = sun_elevation is not None and sun_elevation < CIVIL_DUSK
-        certain = noise_only and (not night or spread < DEAD_SPECKLE)
+        certain = noise_only and features["peak"] < LAMP and (not night or spread < DEAD_SPECKLE)
         severity = 1.0 if certain else SOFT_LIMIT * (1 - doubt)
         yield Fault(FaultKind.BLACK, severity, words=f"nothing brighter than {features['peak']:.0f} of 255")
         return
     white = features["lowest"] >= WHITE_LOWEST and structure < WHITE_STRUCTURE
-    clipped = _ramp(features["clipped_share"], CLIPPED)
+    clipped = ramp(features["clipped_share"], CLIPPED)
     if white or clipped:
         words = f"{_per_cent(features['clipped_share'])} of the picture is pure white"
         yield Fault(FaultKind.WHITE, HARD if white else HARD * clipped, words=words)
         return
     if MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]:
         return
-    flat = 1 - _ramp(structure, UNIFORM_STRUCTURE)
+    flat = 1 - ramp(structure, UNIFORM_STRUCTURE)
     if level < UNIFORM_LEVEL:
         flat *= SOFT_LIMIT  # a dark scene with a distant lamp
-    slate = _ramp(features["mode_share"], UNIFORM_SHARE) if features["mode_level"] >= UNIFORM_LEVEL else 0.0
+    slate = ramp(features["mode_share"], UNIFORM_SHARE) if features["mode_level"] >= UNIFORM_LEVEL else 0.0
     if flat or slate:
         words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
         yield Fault(FaultKind.UNIFORM, HARD * max(flat, slate), words=words)
@@ -207,14 +189,11 @@ def _colour(features: Mapping[str, float]) -> Iterator[Fault]:
     """Yield the colours that decoders and cameras leave when something is missing."""
     grey, green, pink = features["grey_share"], features["green_share"], features["pink_share"]
     if grey > GREY[0]:
-        yield Fault(FaultKind.GREY, HARD * _ramp(grey, GREY), words=f"{_per_cent(grey)} of the picture is flat grey")
+        yield Fault(FaultKind.GREY, HARD * ramp(grey, GREY), words=f"{_per_cent(grey)} of the picture is flat grey")
     if green > GREEN[0]:
-        yield Fault(FaultKind.GREEN, HARD * _ramp(green, GREEN), words=f"{_per_cent(green)} of the picture is green")
+        yield Fault(FaultKind.GREEN, HARD * ramp(green, GREEN), words=f"{_per_cent(green)} of the picture is green")
     if pink > MAGENTA[0]:
-        yield Fault(FaultKind.PINK, HARD * _ramp(pink, MAGENTA), words=f"{_per_cent(pink)} of the picture is magenta")
-    elif features["cast_share"] > CAST[0]:
-        severity = SOFT_LIMIT * _ramp(features["cast_share"], CAST)
-        yield Fault(FaultKind.PINK, severity, words="a pink cast over everything")
+        yield Fault(FaultKind.PINK, HARD * ramp(pink, MAGENTA), words=f"{_per_cent(pink)} of the picture is magenta")
 
 
 def _repetition(freshness: Freshness, *, frozen: bool) -> Iterator[Fault]:
@@ -223,20 +202,3 @@ def _repetition(freshness: Freshness, *, frozen: bool) -> Iterator[Fault]:
         yield Fault(FaultKind.STALE, HARD, words="the same bytes again and again")
     elif frozen:
         yield Fault(FaultKind.FROZEN, HARD, words="the same picture again and again")
-
-
-def _softness(features: Mapping[str, float], gated: Gated, expected: tuple[int, int] | None) -> Iterator[Fault]:
-    """Yield what may also be how the camera always looks."""
-    sharp = _ramp(features["sharpness"], BLUR) if features["coarse"] >= BLUR_CONTRAST else 0.0
-    crisp = _ramp(features["crispness"], HEAVY_BLUR) if features["broad"] >= BLUR_CONTRAST else 0.0
-    if sharp or crisp:
-        words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
-        yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
-    noise = features["noise"]
-    if noise >= STATIC_NOISE and features["structure"] < noise:
-        yield Fault(FaultKind.NOISE, HARD, words="nothing but noise")
-    elif noise > NOISE[0]:
-        yield Fault(FaultKind.NOISE, SOFT_LIMIT * _ramp(noise, NOISE), words=f"noise of {noise:.1f} levels")
-    width, height = gated.size
-    if min(width, height) < SMALL_SIDE or (expected is not None and width < expected[0] and height < expected[1]):
-        yield Fault(FaultKind.TOO_SMALL, SOFT_LIMIT, words=f"only {width}x{height} pixels")

@@ -102,13 +102,14 @@ _ALL_LEVELS: Final = np.arange(256)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """The features by name, and the picture's print: uint8 luma (90, 160), sampled and not averaged.
+    """The features by name, the analysis picture (uint8 luma), and the picture's print: uint8 luma (90, 160).
 
-    A sample keeps the sensor's noise, which a mean over 12 x 12 pixels would lose: it tells a still scene from a
-    frozen picture.
+    The print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels would lose:
+    it tells a still scene from a frozen picture.
     """
 
     features: dict[str, float]
+    analysis: NDArray[np.uint8]
     sample: NDArray[np.uint8]
 
 
@@ -126,7 +127,7 @@ def measure(planes: Planes) -> Measured:
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
     features |= _texture(analysis)
-    return Measured(features=features, sample=sample)
+    return Measured(features=features, analysis=analysis, sample=sample)
 
 
 @lru_cache(maxsize=64)

@@ -1,16 +1,17 @@
 """Whether a picture shows the present: by its bytes, and by what of it changes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-import math
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..models import FetchEvidence, FetchStrategy, Freshness
+from ..models import FetchEvidence, FetchStrategy, Freshness, Light
 from . import kernels
 from .baseline import Baseline, Change, lasted
+from .encoded import CRUSHED, Evidence, contradictions
+from .prints import Print
 
 SLOTS: Final = 5
 """Pictures in a row, the first included, that are the same before a camera is called stale or frozen."""
@@ -22,73 +23,127 @@ TILE: Final = 10
 """Sample points on a side of one tile: 16 x 9 tiles."""
 CLOCK_ROWS: Final = 1
 """Rows of tiles at the top and at the bottom that a burnt-in clock may change: 11 % of the height each."""
-CRUSHED: Final = (20, 240)
-"""Luma outside of which a sensor's noise is cut off, so that a live tile may stay the same."""
-MIN_ACTIVE: Final = 4
-"""Tiles between those levels that are needed to tell still from frozen."""
-CALM_QUANTILE: Final = 0.1
-"""Quantile of the tiles that stands for the scene's noise: wind and people leave a tenth of the picture alone."""
+TEXTURE: Final = 1.0
+"""Mean second difference along the rows, in levels, from which a tile has texture: an encoder writes it anew, and
+differently, as soon as anything in it changed. It may leave a plain sky as it was."""
+MIN_TEXTURED: Final = 12
+"""Tiles with texture that are needed to judge by them alone: an eighth of fewer may be one that chance left alone."""
+MIN_LIT: Final = 4
+"""Tiles between the levels that a sensor's noise is cut off at, which are needed to judge by them."""
 MOTION_LEVEL: Final = 40
 """Grey levels by which a point changes only when something moves: a clock's change, carried on by the encoder into the
 picture, stays under 20, and noise under 10."""
 STILL: Final = 0.0002
 """Share of such points, 2 of all, up to which nothing moves."""
 FIRST_CHANGE: Final = 0.3
-"""Share of changed tiles up to which a picture repeats the one before, where the scene is not known yet.
+"""Share of changed tiles up to which a picture repeats the one before, where the scene is not known yet: more of it may
+be a drawing that lies over the picture.
 
-A tile is changed when one of its 100 points is. A picture that is encoded again is mostly the same to the last
-level (JPEG 0; H.264 as much as a changing clock carries into its neighbours, 0..0.5). Sensor noise of 0.3 levels and
-more changes some point nearly everywhere (0.81..1 of the tiles, and under 0.95 only at bitrates that leave nothing of
-a plain wall), though it may leave most points as they are."""
-USUAL_SHARE: Final = 0.5
-"""The same share where the scene is known, as a part of what usually changes there."""
+A tile is changed when one of its 100 points is. A picture that is encoded again by the same steps is partly the same to
+the last level (JPEG all of it; H.264 but for what a changing clock carries into its neighbours, 0..0.86). Sensor noise
+of 0.15 levels and more changes some point nearly everywhere (0.97..1 of the tiles with texture, in JPEG of quality 50
+and in H.264 at quantiser 36, too; 0.64 there of those without)."""
 LEAST_USUAL: Final = 0.2
 """Usually changed share of tiles under which a scene is too still for its pictures to be told from a frozen one."""
-NOISE_PART: Final = 0.4
-"""Part of the usual difference in the calm tiles under which the noise is not new: the encoder wrote the same picture
-with another quantiser (measured: 0..0.35 of it; 0.7 and more where the bitrate starves and nothing can be told)."""
-LEAST_CALM: Final = 0.25
-"""Usual difference in the calm tiles, grey levels, under which no noise is left to judge by."""
+DARK_USUAL: Final = 0.8
+"""The same where it is dark: the sensor's noise must be known to show."""
 NOISE_KEPT: Final = 0.8
-"""Part of the usual noise inside the picture that must still be there: at dawn both grow less, in a frozen camera only
-the difference does."""
+"""Part of the usual noise inside the picture that must still be there where it is dark: a camera that sets all darkness
+to black loses it, a frozen one does not."""
+DRIFT: Final = 1.0
+"""Median change of the tiles' means, in levels, over which the light changed: new steps move them by 0..0.5."""
 
 
-def change_of(baseline: Baseline, sample: NDArray[np.uint8], size: tuple[int, int], noise: float) -> Change | None:
+LEAST_EXPECTED: Final = 0.3
+"""Contradictions that live noise would bring about on average, under which a picture says nothing."""
+CONTRADICTED: Final = 0.15
+"""Part of these, after the first, up to which a run is of one picture. Measured on 20 scenes by day and night: encoded
+again at quality 72..95 0..0.13; live at one quality with noise of 0.3 levels 0.5 and more, with 0.6 levels 0.98 and
+more, in H.264 3 and more; live at quality 60 after 90 0.28 and more, encoded again 0..0.37."""
+OWN_CONTRADICTED: Final = 0.5
+"""The same for one picture of the run, so that a long run does not take in what is live."""
+ENOUGH: Final = 10.0
+"""Contradictions expected over a run before it counts: with 13 on average, which noise of 0.6 levels makes of them, two
+or fewer happen once in 5,000 times."""
+
+
+class Ground(StrEnum):
+    """What still is told from frozen by: tiles with texture; if there are too few, all that are lit; else all."""
+
+    TEXTURED = "textured"
+    PLAIN = "plain"
+    DARK = "dark"
+
+
+USUAL_SHARE: Final = {Ground.TEXTURED: 0.88, Ground.PLAIN: 0.5, Ground.DARK: 0.5}
+"""FIRST_CHANGE where the scene is known, as a part of what usually changes there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """How a picture differs from the first one of the run.
+
+    ``drift`` is the median change of the tiles' means (levels), ``motion`` the share of points that changed by more
+    than noise and encoders do (0..1).
+    """
+
+    change: Change
+    ground: Ground
+    drift: float
+    motion: float
+
+
+def difference_of(first: Print | None, shown: Print, noise: float) -> Difference | None:
     """Return how the picture differs from the remembered one; ``noise`` is that inside the picture.
 
-    The rows of the clock and tiles too dark or bright to show a sensor's noise are left out. None where there is no
-    picture of this size to compare with, or too little of it can be judged.
+    The rows of the clock are left out. None where there is no picture of this size to compare with.
     """
-    if baseline.sample is None or baseline.size != size:
+    if first is None or first.size != shown.size:
         return None
-    rows = slice(CLOCK_ROWS * TILE, sample.shape[0] - CLOCK_ROWS * TILE)
-    level = kernels.cell_means(sample[rows], TILE)
-    active = (level > CRUSHED[0]) & (level < CRUSHED[1])
-    count = int(active.sum())
-    if count < MIN_ACTIVE:
-        return None
-    delta = sample[rows].astype(np.int32) - baseline.sample[rows]
-    power = kernels.cell_means(delta * delta, TILE)[active]
-    spread = np.sort(power - kernels.cell_means(delta, TILE)[active] ** 2)
-    return Change(
-        share=float((power > 0).mean()),
-        calm=math.sqrt(max(0.0, float(spread[int((count - 1) * CALM_QUANTILE)]))),
-        noise=noise,
-        motion=int(np.count_nonzero(np.abs(delta) > MOTION_LEVEL)) / delta.size,
+    rows = slice(CLOCK_ROWS * TILE, shown.sample.shape[0] - CLOCK_ROWS * TILE)
+    level, level_before = (kernels.cell_means(one.sample[rows], TILE) for one in (shown, first))
+    lit = (level > CRUSHED[0]) & (level < CRUSHED[1])
+    sample = shown.sample[rows].astype(np.int16)
+    bend = np.zeros_like(sample)
+    bend[:, 1:-1] = np.abs(sample[:, 2:] - 2 * sample[:, 1:-1] + sample[:, :-2])
+    textured = lit & (kernels.cell_means(bend, TILE) >= TEXTURE)
+    if np.count_nonzero(textured) >= MIN_TEXTURED:
+        tiles, ground = textured, Ground.TEXTURED
+    elif np.count_nonzero(lit) >= MIN_LIT:
+        tiles, ground = lit, Ground.PLAIN
+    else:
+        tiles, ground = np.ones_like(lit), Ground.DARK
+    apart = np.abs(sample - first.sample[rows])
+    changed = kernels.cell_means(apart, TILE)[tiles] > 0
+    return Difference(
+        change=Change(share=float(changed.mean()), noise=noise),
+        ground=ground,
+        drift=float(np.median(np.abs(level - level_before)[tiles])),
+        motion=int(np.count_nonzero(apart > MOTION_LEVEL)) / apart.size,
     )
 
 
-def is_same(change: Change | None, usual: Change | None) -> bool:
-    """Return whether a picture repeats the one before; ``usual`` is how the scene usually changes, if known."""
-    if change is None or change.motion > STILL:
-        return False
-    if usual is None:
-        return change.share <= FIRST_CHANGE
-    if usual.share >= LEAST_USUAL and change.share <= USUAL_SHARE * usual.share:
-        return True
-    kept = change.noise >= NOISE_KEPT * usual.noise
-    return usual.calm >= LEAST_CALM and kept and change.calm <= NOISE_PART * usual.calm
+def evidence_of(baseline: Baseline, shown: Print, found: Difference | None, light: Light) -> Evidence | None:
+    """Return the evidence that a picture repeats the first one of the run, or None if it does not.
+
+    ``found`` is how it differs from that.
+    """
+    if found is None or baseline.first is None or found.motion > STILL:
+        return None
+    usual = baseline.usual_change(light)
+    dark = usual is not None and usual.share >= DARK_USUAL and found.change.noise >= NOISE_KEPT * usual.noise
+    if (found.ground is Ground.DARK and not dark) or (usual is not None and usual.share < LEAST_USUAL):
+        return None
+    limit = FIRST_CHANGE if usual is None else USUAL_SHARE[found.ground] * usual.share
+    if found.change.share <= limit:
+        return Evidence(ENOUGH, 0)
+    if found.drift > DRIFT:
+        return None
+    own = contradictions(baseline.first, shown, dark=dark)
+    if own.expected < LEAST_EXPECTED or own.found > OWN_CONTRADICTED * own.expected + 1:
+        return None
+    total = baseline.contradictions + own.found
+    return own if total <= CONTRADICTED * (baseline.evidence + own.expected) + 1 else None
 
 
 def judge(baseline: Baseline, evidence: FetchEvidence | None, when: datetime) -> Freshness:
@@ -110,7 +165,8 @@ def judge(baseline: Baseline, evidence: FetchEvidence | None, when: datetime) ->
 
 def is_frozen(baseline: Baseline, when: datetime) -> bool:
     """Return whether the last pictures repeat for so many frames and so long that the camera is frozen."""
-    return baseline.run >= SLOTS and lasted(baseline.run_since, when) >= PATIENCE
+    enough = baseline.run >= SLOTS and baseline.evidence >= ENOUGH
+    return enough and lasted(baseline.run_since, when) >= PATIENCE
 
 
 def with_bytes(baseline: Baseline, sha256: bytes, when: datetime) -> Baseline:
@@ -120,10 +176,16 @@ def with_bytes(baseline: Baseline, sha256: bytes, when: datetime) -> Baseline:
     return replace(baseline, sha256=sha256, first_seen=when, repeats=1)
 
 
-def with_sample(
-    baseline: Baseline, sample: NDArray[np.uint8], size: tuple[int, int], when: datetime, *, same: bool
-) -> Baseline:
-    """Return the baseline after one more picture; a run keeps its first picture, so that slow change ends it."""
-    if same:
-        return replace(baseline, run=baseline.run + 1)
-    return replace(baseline, sample=sample, size=size, run=1, run_since=when)
+def with_print(baseline: Baseline, shown: Print, when: datetime, evidence: Evidence | None) -> Baseline:
+    """Return the baseline after one more picture, which repeats the first one of the run if there is evidence.
+
+    A run keeps its first picture, so that slow change ends it.
+    """
+    if evidence is None:
+        return replace(baseline, first=shown, run=1, run_since=when, evidence=0.0, contradictions=0)
+    return replace(
+        baseline,
+        run=baseline.run + 1,
+        evidence=baseline.evidence + evidence.expected,
+        contradictions=baseline.contradictions + evidence.found,
+    )

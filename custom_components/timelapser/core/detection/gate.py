@@ -1,51 +1,52 @@
 """What the bytes say: whether they are a picture at all, of which format and size, and whether it ends."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 import zlib
 
-import numpy as np
-
 from ..errors import Code, ImageError
+from .jpeg import head_of, last_scan_end
+from .refusals import cut_short, not_an_image
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """Bytes of one picture. A 50 MP JPEG of the best quality has about 25 MiB."""
 MAX_PIXELS: Final = 50_000_000
 """Pixels by the header. The largest surveillance sensors have 32 MP; 50 MP decode to 75 MB of planes."""
+MAX_DECODED: Final = 170_000_000
+"""Bytes that a decode may take, by the header; with the packed data, and what measuring takes, it stays under 200 MiB.
+A progressive JPEG holds its coefficients besides its planes, so it may have 34 MP, a PNG 33 and a WebP 10; cameras that
+write WebP have at most 8."""
+PILLOW_JPEG_BYTES: Final = 2
+"""Bytes a pixel that Pillow takes for the luma of a JPEG; libjpeg-turbo takes one for each sample."""
+PILLOW_COLOUR_BYTES: Final = 5.1
+"""The same for a JPEG of four colours, and a PNG with colour or transparency: four, luma, and colour at 1/64."""
+COEFFICIENT_BYTES: Final = 2
+"""Bytes a sample that a JPEG of several scans takes besides."""
+PILLOW_GREY_BYTES: Final = 3
+"""The same for any other PNG: up to two, and its luma."""
+MAX_ASPECT: Final = 16
+"""Times that the longer side may be the shorter one. Unrolled panoramas have 8; a column of 192 x 196,736 pixels could
+not be shrunk to be measured (and took 480 MB)."""
 MIN_SIDE: Final = 64
 """Pixels of the shorter side. Below are tracking pixels and icons; the smallest camera sub-streams have 120."""
-MAX_MARKER_BYTES: Final = 1024 * 1024
-"""Bytes before the first scan of a JPEG. Sixteen full segments; more is a container or an attack."""
-MAX_SCANS: Final = 100
-"""Scans of a JPEG; encoders write about 10."""
-MAX_SCANNED_PIXELS: Final = 1_000_000_000
-"""Scans times pixels. Each scan costs a pass over the whole picture, though an empty one takes 10 bytes: the time of
-the decode (0.25 s for this many empty ones, measured) is bounded here, before it starts."""
-MAX_MARKERS: Final = 10_000
-"""Markers from the first scan of a JPEG on. A hundred scans with their tables have under a thousand, and 32 MiB of
-random bytes behind a cut about as many; each costs the walk a microsecond."""
-MAX_WEBP_PIXELS: Final = 16_000_000
-"""Pixels of a WebP. Its decoder takes 14 bytes for each (measured: 700 MB and 1.9 s for 50 MP), a JPEG's takes 2;
-cameras that write WebP have at most 8 MP."""
+MAX_CHUNKS: Final = 100_000
+"""Chunks of a PNG. Encoders write 4 KiB and more into one, which are 8,192 in the largest file; each costs the walk and
+the decoder 2 microseconds."""
+WEBP_BYTES: Final = 16
+"""Bytes a pixel that the decoder of WebP takes with transparency (measured; 14 without)."""
 MAX_PNG_TEXT: Final = 1024 * 1024
 """Bytes of one unpacked PNG text or colour profile; Pillow's own limit."""
-MIN_ZERO_TAIL: Final = 64
-"""Zero bytes at the end of a JPEG without end marker that are no picture data: a code of zeros is at most 16 bits
-long, so this many would be over 30 equal blocks; a file that was laid out but not filled has thousands."""
-HEX_BYTES: Final = 16
-"""Bytes shown of what is not a picture."""
 
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FOREIGN_BRANDS: Final = frozenset(
     (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
-_SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PNG_PLAIN: Final = (0, 3)
+"""Colour types of one channel: grey and palette."""
 _UNPACK_STEP: Final = 1024 * 1024
-_WALK_STEP: Final = 1024 * 1024
-"""Bytes that are searched for markers at a time; the search takes a few times their memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,13 +90,7 @@ def gate(data: bytes) -> Gated:
         return _gate_webp(data)
     if name := _foreign_format(data):
         raise ImageError(Code.FORMAT_UNSUPPORTED, f"{name} pictures are not supported", format=name)
-    raise _not_an_image(data)
-
-
-def _not_an_image(data: bytes, why: str = "not a picture") -> ImageError:
-    """Return the error that shows how the bytes begin."""
-    start = data[:HEX_BYTES].hex()
-    return ImageError(Code.NOT_AN_IMAGE, f"{why}; the first bytes are {start}", first_bytes=start)
+    raise not_an_image(data)
 
 
 def _foreign_format(data: bytes) -> str | None:
@@ -114,125 +109,64 @@ def _foreign_format(data: bytes) -> str | None:
     return None
 
 
-def _check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
-    """Raise when the size in the header is out of bounds; ``most`` is in pixels."""
+def _check_size(width: int, height: int) -> None:
+    """Raise when the size in the header, in pixels, is out of bounds."""
     if width < MIN_SIDE or height < MIN_SIDE:
         raise ImageError(Code.TOO_SMALL, f"{width}x{height}; the least is {MIN_SIDE}", width=width, height=height)
-    if width * height > most:
-        raise ImageError(Code.TOO_LARGE, f"{width}x{height}; the limit is {most} pixels", width=width, height=height)
+    if width * height > MAX_PIXELS:
+        text = f"{width}x{height}; the limit is {MAX_PIXELS} pixels"
+        raise ImageError(Code.TOO_LARGE, text, width=width, height=height)
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        text = f"{width}x{height}; one side may be {MAX_ASPECT} times the other"
+        raise ImageError(Code.TOO_LARGE, text, width=width, height=height)
 
 
-def _cut_short(what: str) -> ImageError:
-    """Return the error of a picture that ends before its pixels begin."""
-    return ImageError(Code.TRUNCATED, f"the picture ends in its {what}")
+def _check_memory(width: int, height: int, bytes_per_pixel: float) -> None:
+    """Raise when decoding would take too much memory."""
+    if width * height * bytes_per_pixel > MAX_DECODED:
+        text = f"{width}x{height} of {bytes_per_pixel:.1f} bytes a pixel; the limit is {MAX_DECODED} bytes"
+        raise ImageError(Code.TOO_LARGE, text, width=width, height=height)
 
 
 def _gate_jpeg(data: bytes) -> Gated:
-    """Walk the segments of a JPEG to its first scan, then its markers to the end (ITU-T T.81, B.1)."""
-    width = height = components = 0
-    progressive = False
-    position = 2
-    while True:
-        if position > MAX_MARKER_BYTES:
-            raise _not_an_image(data, f"over {MAX_MARKER_BYTES} bytes of markers before the picture")
-        if position + 4 > len(data):
-            raise _cut_short("header")
-        if data[position] != 0xFF:
-            raise _not_an_image(data, "a JPEG with broken markers")
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker == 0xD9:
-            raise _cut_short("header")
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            position += 2
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4])
-        if length < 2:
-            raise _not_an_image(data, "a JPEG with broken markers")
-        if position + 2 + length > len(data):
-            raise _cut_short("header")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height = int.from_bytes(data[position + 5 : position + 7])
-            width = int.from_bytes(data[position + 7 : position + 9])
-            _check_size(width, height)
-            components, progressive = data[position + 9], marker not in _SEQUENTIAL
-        if marker == 0xDA:
-            one_scan = not progressive and data[position + 4] == components
-            position += 2 + length
-            break
-        position += 2 + length
-    if not width:
-        raise _not_an_image(data, "a JPEG without a frame header")
-    end = data.rfind(b"\xff\xd9", position) + 2 if one_scan else 0
+    """Bound what the header of a JPEG promises, then find the end of its picture (ITU-T T.81, B.1)."""
+    head = head_of(data)
+    _check_size(head.width, head.height)
+    planes = PILLOW_COLOUR_BYTES if head.components > 3 else max(PILLOW_JPEG_BYTES, head.samples)
+    coefficients = 0 if head.one_scan else COEFFICIENT_BYTES * head.samples
+    _check_memory(head.width, head.height, planes + coefficients)
+    end = data.rfind(b"\xff\xd9", head.scan) + 2 if head.one_scan else 0
     ends_cleanly = end >= 2
     if not ends_cleanly:
-        end, ends_cleanly = _last_scan_end(data, position, width * height)
+        end, ends_cleanly = last_scan_end(data, head.scan, head.width * head.height)
     return Gated(
         content_type="image/jpeg",
         extension="jpg",
-        width=width,
-        height=height,
+        width=head.width,
+        height=head.height,
         end=end,
         tail=len(data) - end if ends_cleanly else 0,
         ends_cleanly=ends_cleanly,
     )
 
 
-def _last_scan_end(data: bytes, start: int, pixels: int) -> tuple[int, bool]:
-    """Return where the picture ends and whether an end marker says so; ``start`` is in the first of many scans.
-
-    Without an end marker, zero bytes at the end (a file that was laid out but not filled) do not count.
-    """
-    scans = 1
-    for number, place in enumerate(_markers(data, start)):
-        marker = data[place + 1]
-        if marker == 0xD9:
-            return place + 2, True
-        if marker == 0xDA:
-            scans += 1
-            if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS:
-                raise ImageError(Code.DECODE_TIMEOUT, f"{scans} scans and more: decoding would take too long")
-        if number >= MAX_MARKERS:
-            raise _not_an_image(data, f"over {MAX_MARKERS} markers")
-    filled = len(data.rstrip(b"\0"))
-    return (max(start, filled) if len(data) - filled >= MIN_ZERO_TAIL else len(data)), False
-
-
-def _markers(data: bytes, start: int) -> Iterator[int]:
-    """Yield where the markers begin that follow each other, each behind the segment of the one before.
-
-    What is searched at a time is bounded: a body of nothing but markers costs no more memory than any other.
-    """
-    position = start
-    while position < len(data) - 1:
-        stop = min(position + _WALK_STEP, len(data) - 1)
-        codes = np.frombuffer(data, dtype=np.uint8, count=stop + 1 - position, offset=position)
-        second = codes[1:]
-        is_marker = (codes[:-1] == 0xFF) & (second != 0) & (second != 0xFF) & ((second < 0xD0) | (second > 0xD7))
-        places = np.flatnonzero(is_marker) + position
-        index = 0
-        while index < len(places):
-            place = int(places[index])
-            yield place
-            position = place + 2 + int.from_bytes(data[place + 2 : place + 4])
-            index = int(np.searchsorted(places, position))
-        position = max(position, stop)
-
-
 def _gate_png(data: bytes) -> Gated:
     """Walk the chunks of a PNG (ISO/IEC 15948, 5.3) and bound what its packed parts unpack to."""
     if len(data) < 33:
-        raise _cut_short("header")
+        raise cut_short("header")
     if data[12:16] != b"IHDR":
-        raise _not_an_image(data, "a PNG without its header")
+        raise not_an_image(data, "a PNG without its header")
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     _check_size(width, height)
     depth, colour = data[24], data[25]
+    _check_memory(width, height, PILLOW_GREY_BYTES if colour in _PNG_PLAIN else PILLOW_COLOUR_BYTES)
     position, end, packed = 33, len(data), []
     ends_cleanly = False
-    while position + 8 <= len(data):
+    for number in count():
+        if position + 8 > len(data):
+            break
+        if number >= MAX_CHUNKS:
+            raise not_an_image(data, f"over {MAX_CHUNKS} chunks")
         length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
         if length > MAX_BYTES:
             raise ImageError(Code.TOO_LARGE, f"a chunk of {length} bytes")
@@ -288,7 +222,7 @@ def _unpacked_exceeds(parts: list[bytes], limit: int) -> bool:
 def _gate_webp(data: bytes) -> Gated:
     """Read size and length of a WebP (RFC 9649)."""
     if len(data) < 30:
-        raise _cut_short("header")
+        raise cut_short("header")
     kind = data[12:16]
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width = int.from_bytes(data[26:28], "little") & 0x3FFF
@@ -300,8 +234,9 @@ def _gate_webp(data: bytes) -> Gated:
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
     else:
-        raise _not_an_image(data, "a WebP without its header")
-    _check_size(width, height, MAX_WEBP_PIXELS)
+        raise not_an_image(data, "a WebP without its header")
+    _check_size(width, height)
+    _check_memory(width, height, WEBP_BYTES)
     end = int.from_bytes(data[4:8], "little") + 8
     return Gated(
         content_type="image/webp",

@@ -1,6 +1,7 @@
 """The few pixel primitives: numpy, or OpenCV where it is quicker and can be imported."""
 
 from types import ModuleType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,15 @@ _cv2 = _import_opencv()
 _LANE_SUM = np.uint64(0x0001_0001_0001_0001)
 _TOP_LANE = np.uint64(48)
 """A product with the first has in its top 16 bits the sum of the four 16-bit numbers in a 64-bit one."""
+_EVEN_BYTES = np.uint64(0x00FF_00FF_00FF_00FF)
+_BYTE = np.uint64(8)
+
+RUN: Final = 8
+"""Pixels in a run: the width of a transform block."""
+RUNS: Final = 120
+"""Runs of a row that are looked at, about: every one up to 960 pixels, every other one of 1920."""
+LEAST_RUNS: Final = 8
+"""Runs of a row under which a picture is too narrow to say anything."""
 
 
 def available() -> bool:
@@ -72,6 +82,24 @@ def shrink(plane: Bytes2D, factor: int) -> Bytes2D:
     return means
 
 
+def runs(plane: Bytes2D) -> NDArray[np.int16]:
+    """Return the sums of runs of 8 pixels, 0..2040, that begin at multiples of 8: (height, about RUNS or fewer).
+
+    Columns that do not fill a run are left out. Eight bytes at a time are added as one 64-bit number.
+    """
+    count = plane.shape[1] // RUN
+    plane = plane[:, : count * RUN]
+    if plane.strides[1] != 1 or plane.strides[0] % RUN or plane.ctypes.data % RUN:
+        plane = np.ascontiguousarray(plane)
+    lanes = plane.view(np.uint64)[:, :: max(1, round(count / RUNS))]
+    sums = lanes >> _BYTE
+    sums &= _EVEN_BYTES
+    sums += lanes & _EVEN_BYTES
+    sums *= _LANE_SUM
+    sums >>= _TOP_LANE
+    return sums.astype(np.int16)
+
+
 def halve(plane: Floats2D) -> Floats2D:
     """Return the means of 2 x 2 blocks; an odd last row or column is left out."""
     height, width = plane.shape[0] // 2, plane.shape[1] // 2
@@ -114,6 +142,17 @@ def detail(plane: Bytes2D) -> tuple[float, NDArray[np.int16]]:
     both -= down[:, 1:-1]
     energies = across.astype(np.float32)
     return float(np.vdot(energies, energies)) / energies.size, np.abs(both, out=both)
+
+
+def laplacian(plane: Floats2D) -> Floats2D:
+    """Return the absolute Laplacian (4-neighbour) of the inner pixels, levels."""
+    response = plane[1:-1, 1:-1] * np.float32(-4)
+    response += plane[:-2, 1:-1]
+    response += plane[2:, 1:-1]
+    response += plane[1:-1, :-2]
+    response += plane[1:-1, 2:]
+    absolute: Floats2D = np.abs(response, out=response)
+    return absolute
 
 
 def laplacian_energy(plane: Floats2D) -> float:

@@ -15,12 +15,15 @@ UNWRITTEN_RANGE: Final = 1
 """Levels within a block that was never written, after one more JPEG compression."""
 STRIPE_SHARE: Final = 0.5
 """Share of the width that unwritten blocks of one row take up: slices are lost by rows, masks are boxes."""
+WHOLE_SHARE: Final = 0.95
+"""Share of the width that they take up in one of the rows at least."""
 
 LOST_FEATURES: Final[Mapping[str, str]] = {
     "lost_share": "share of the height in which at least half of the blocks were never written, 0..1",
     "lost_top": "where the first such row begins, share of the height, 0..1",
     "lost_green": "1 where most of those blocks are green and not grey, else 0",
-    "lost_step": "mean luma difference between the blocks of such rows and of the rows next to them, levels",
+    "lost_step": "mean difference between the blocks of such rows and of the rows next to them, in luma or in that "
+    "colour difference in which it is largest, levels",
 }
 """The measurements of the heavy checks."""
 
@@ -30,20 +33,23 @@ def measure_lost(planes: Planes) -> dict[str, float]:
     low, high = kernels.cell_extremes(planes.luma, BLOCK)
     flat = high - low <= UNWRITTEN_RANGE
     level = low.astype(np.float32)
+    shown = [level]
     grey = flat & (low >= MID_GREY[0]) & (high <= MID_GREY[1])
     green = np.zeros_like(grey)
     if planes.blue is not None and planes.red is not None:
         grid = level.shape[1], level.shape[0]
         blue = sampled(planes.blue, grid).astype(np.float32) - 128
         red = sampled(planes.red, grid).astype(np.float32) - 128
+        shown += [blue, red]
         grey &= np.abs(blue) + np.abs(red) <= NEUTRAL
         weaker = level + np.maximum(1.402 * red, 1.772 * blue)
         green = flat & (weaker < GREEN_FLOOR) & (level - 0.344 * blue - 0.714 * red - weaker >= STRONG_COLOUR)
-    stripes = (grey | green).mean(axis=1) >= STRIPE_SHARE
-    if not stripes.any():
+    widths = (grey | green).mean(axis=1)
+    stripes = widths >= STRIPE_SHARE
+    if widths.max() < WHOLE_SHARE:
         return dict.fromkeys(LOST_FEATURES, 0.0)
     edges = np.flatnonzero(stripes[1:] != stripes[:-1])
-    step = float(np.abs(level[edges + 1] - level[edges]).mean()) if edges.size else 0.0
+    step = max(float(np.abs(one[edges + 1] - one[edges]).mean()) for one in shown) if edges.size else 0.0
     return {
         "lost_share": float(stripes.mean()),
         "lost_top": float(stripes.argmax()) / stripes.size,

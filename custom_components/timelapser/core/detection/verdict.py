@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..models import Fault, FaultKind, QualityPolicy, Sensitivity, Verdict
-from .faults import SOFT, SOFT_LIMIT
+from .ramps import SOFT_LIMIT
+from .soft import SOFT
 
 SECOND_SHARE: Final = 0.3
 """Part of the second worst, independent fault's penalty that is taken off as well."""
@@ -18,9 +19,39 @@ HIGHEST_LIMIT: Final = 95.0
 
 _GROUPS: Final = (
     frozenset((FaultKind.BLACK, FaultKind.WHITE, FaultKind.UNIFORM, FaultKind.GREY, FaultKind.GREEN, FaultKind.PINK)),
-    frozenset((FaultKind.TRUNCATED, FaultKind.NO_END_MARKER, FaultKind.STREAM_DAMAGE, FaultKind.GREY, FaultKind.GREEN)),
+    frozenset(
+        (
+            FaultKind.TRUNCATED,
+            FaultKind.NO_END_MARKER,
+            FaultKind.STREAM_DAMAGE,
+            FaultKind.GREY,
+            FaultKind.GREEN,
+            FaultKind.PINK,
+            FaultKind.BLOCK_LOSS,
+            FaultKind.BANDS,
+            FaultKind.TEARING,
+            FaultKind.SHEAR,
+            FaultKind.CHROMA_SHIFT,
+        )
+    ),
     frozenset((FaultKind.STALE, FaultKind.FROZEN)),
-    frozenset((FaultKind.BLUR, FaultKind.NOISE, FaultKind.TOO_SMALL)),
+    frozenset(
+        (
+            FaultKind.BLUR,
+            FaultKind.NOISE,
+            FaultKind.TOO_SMALL,
+            FaultKind.FILM,
+            FaultKind.COVERED,
+            FaultKind.DIRT,
+            FaultKind.MOVED,
+            FaultKind.CAST,
+            FaultKind.PINK,
+            FaultKind.DARK,
+            FaultKind.BLACK,
+            FaultKind.BRIGHT,
+            FaultKind.WHITE,
+        )
+    ),
 )
 """Kinds that one cause brings about together: only the worst of a group counts."""
 

@@ -1,0 +1,226 @@
+"""What the learned normal says of a picture, and what it learns of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..models import Fault, FaultKind, Light
+from .departures import Departure, compare
+from .normal import ANCHORED, PROMOTED, Look, Normal, Pending
+from .ramps import HARD, SOFT_LIMIT, ramp
+from .scene import Seen
+
+BLURRED: Final = (0.12, 0.42)
+"""Octaves of fine against coarse detail. Good pictures of the tuning series by day 99 % under 0.08; a lens 3 pixels (of
+1280) out of focus 0.46 and more, a shaken camera 0.33 and more."""
+LOST: Final = (0.6, 1.6)
+"""Octaves of detail lost in the median cell: by day 99 % under 0.41, a misted lens 1.3 and more."""
+GONE: Final = (0.012, 0.044)
+"""Mean octaves lost beyond the usual in parts of the picture: by day 99 % under 0.012; nine blotches of dirt 0.02, 22
+of them 0.04, a quarter covered 0.17 and more."""
+CAST: Final = (1.5, 6.0)
+"""Levels of colour beside the usual ones: 99 % under 0.7; an infrared filter stuck halfway 5, exchanged channels 5 and
+more."""
+LIGHTER: Final = (35.0, 75.0)
+BRIGHTER: Final = (0.35, 0.75)
+"""Levels and octaves of luma above the usual, both at once: by day 99 % under 28 and 0.37, twice the light 65 and 0.6
+and more."""
+DARKER: Final = (0.9, 1.6)
+"""Octaves below the usual: by day 99 % under 0.35, a sixth of the light 1.8."""
+NOISIER: Final = (0.8, 1.8)
+"""Octaves of noise above the usual: by day 99 % under 0.2; noise of 38 levels at 720p 2 and more."""
+
+RELIT: Final = 0.25
+"""Octaves by which the whole picture is lighter or darker when the light on the scene is another."""
+RELIT_BY_DAY: Final = (0.5, 1.1)
+"""The same by day, when clouds alone make 0.37, and too little light is a fault of its own."""
+RELIT_BLUR: Final = 0.6
+"""Octaves of fine against coarse detail that it may lack: dusk by infrared up to 0.54, a creeping focus 0.78."""
+RELIT_LIKENESS: Final = 0.8
+"""Correlation with the known detail that such a picture has at least: in the tuning series 0.81..0.93."""
+RELIT_STRUCTURE: Final = 0.6
+"""Part of the structure that it still shows; under a misted or covered lens there is less."""
+STORMY: Final = 1.5
+"""Times the usual number of cells with structure from which rain or snow lies over all: what parts have lost then, they
+lost to it. Noise, which adds structure too, is named by itself."""
+_IN_PLACES: Final = (FaultKind.DIRT, FaultKind.COVERED)
+MOVED_LIKENESS: Final = 0.5
+"""Correlation under which a picture shows another view."""
+MOVED_NEW: Final = 0.03
+"""Share of cells with detail where there was none, from which something else came to stand there."""
+MOVED_STRUCTURE: Final = 0.6
+COVERED_SHARE: Final = 0.2
+"""Share of the textured cells that something before the lens takes away; single blotches take less."""
+ONE_SPOT: Final = 0.5
+"""Compactness from which what is gone is one thing and no blotches: 22 of them have under 0.26, cars and people 0.5 and
+more."""
+PASSING: Final = 0.18
+"""Share of the textured cells that a passing thing may hide; what covers a quarter of the view hides 0.2 and more."""
+COVERED_DARKER: Final = 0.6
+"""Octaves of light that it takes away as well; mist lets the light through."""
+AGREES: Final = 0.25
+"""Severity up to which a picture counts as showing the same as a pending look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the learned normal says: faults worst first, which look fits best (None: a pending or no one).
+
+    ``known`` tells whether there was anything to compare with, ``relit`` that only the light is new, ``moved`` that the
+    camera looks elsewhere.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    look: int | None = None
+    known: bool = False
+    relit: bool = False
+    moved: bool = False
+
+
+def judge(normal: Normal, seen: Seen) -> Judgement:
+    """Return what the normal of its light mode says of a picture; without one, that of the mode that is usual then."""
+    usual = normal.expected(seen.when, seen.sun)
+    odd_light = usual is not None and usual is not seen.light
+    looks = normal.known(seen.light)
+    if not looks and usual is not None:
+        looks = normal.known(usual)
+    if not looks or normal.size != seen.size:
+        return Judgement()
+    compared = [(look, compare(seen.map, seen.noise, look)) for look in looks]
+    judged = [(look, departure, tuple(_faults(departure))) for look, departure in compared]
+    best, departure, faults = min(judged, key=lambda each: _worst(each[2]))
+    own = normal.looks.get(seen.light, ())
+    at = next((index for index, look in enumerate(own) if look is best), None)
+    relit = _worst(faults) > AGREES and not odd_light and _is_relit(departure, seen.light)
+    if relit or (seen.light is not Light.DAY and not odd_light and _only_light(faults)):
+        faults = tuple(_doubted(fault) for fault in faults)
+    elif _may_pass(departure):
+        faults = tuple(_doubted(fault) if fault.kind in _IN_PLACES else fault for fault in faults)
+    moved = any(fault.kind is FaultKind.MOVED and fault.severity > SOFT_LIMIT for fault in faults)
+    return Judgement(faults, None if relit else at, known=True, relit=relit, moved=moved)
+
+
+def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> Normal:
+    """Return what is normal after a picture: accepted ones teach, rejected ones only that the camera was turned.
+
+    A turned camera and a new light on the known scene are first pending: 12 rejected pictures that agree make the
+    former normal and the rest forgotten, 8 accepted ones the latter a look of its own. What is normal stays the very
+    same object when nothing was learnt.
+    """
+    if not kept and not judgement.moved:
+        return normal
+    if normal.size != seen.size:
+        return _of_other_size(normal, seen)
+    if normal.strange:
+        normal = replace(normal, strange=0)
+    if judgement.relit or judgement.moved:
+        return _waiting(normal, seen, moved=judgement.moved)
+    own = normal.looks.get(seen.light, ())
+    at = judgement.look if judgement.look is not None else (0 if own else None)
+    look = _taught(None if at is None else own[at], seen)
+    if at is not None and look is own[at]:
+        return normal
+    return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
+
+
+def _taught(look: Look | None, seen: Seen) -> Look:
+    """Return a look that has seen one more picture, or its first."""
+    if look is None:
+        return Look.first(seen.map, seen.noise, seen.when)
+    return look.learned(seen.map, seen.noise, seen.when)
+
+
+def _of_other_size(normal: Normal, seen: Seen) -> Normal:
+    """Return what is normal after an accepted picture of another size: with enough of them it starts anew."""
+    if normal.size is not None and normal.strange + 1 < PROMOTED:
+        return replace(normal, strange=normal.strange + 1)
+    return Normal(size=seen.size, habits=normal.habits).with_look(seen.light, None, _taught(None, seen))
+
+
+def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
+    """Return what is normal after one more picture of a pending look, or the first of another."""
+    pending = normal.pending
+    agrees = (
+        pending is not None
+        and pending.light is seen.light
+        and pending.moved is moved
+        and _worst(tuple(_faults(compare(seen.map, seen.noise, pending.look)))) <= AGREES
+    )
+    look = _taught(pending.look if agrees and pending is not None else None, seen)
+    if moved and look.count >= ANCHORED:
+        return Normal(size=normal.size, looks={seen.light: (look,)}, habits=normal.habits)
+    if not moved and look.count >= PROMOTED:
+        return replace(normal.with_look(seen.light, None, look), pending=None)
+    return replace(normal, pending=Pending(light=seen.light, look=look, moved=moved))
+
+
+def _doubted(fault: Fault) -> Fault:
+    """Return a fault that weather or another light may explain."""
+    return replace(fault, severity=min(fault.severity, SOFT_LIMIT))
+
+
+def _worst(faults: tuple[Fault, ...]) -> float:
+    return faults[0].severity if faults else 0.0
+
+
+def _is_relit(departure: Departure, light: Light) -> bool:
+    """Return whether the scene is the known one in another light of the same colour."""
+    change = abs(departure.brighter)
+    return (
+        (RELIT_BY_DAY[0] <= change <= RELIT_BY_DAY[1] if light is Light.DAY else change >= RELIT)
+        and departure.blur <= RELIT_BLUR
+        and departure.likeness >= RELIT_LIKENESS
+        and departure.structure >= RELIT_STRUCTURE
+        and departure.cast <= CAST[0]
+    )
+
+
+def _may_pass(departure: Departure) -> bool:
+    """Return whether weather or one thing that passes by may hide parts of the scene; the rest is as ever."""
+    one_thing = departure.compact >= ONE_SPOT and departure.gone_share < PASSING
+    return departure.loss < LOST[0] and (one_thing or departure.structure >= STORMY)
+
+
+def _only_light(faults: tuple[Fault, ...]) -> bool:
+    """Return whether the worst is the strength or colour of the light, which nights and dusks have as they like."""
+    return bool(faults) and faults[0].kind in (FaultKind.DARK, FaultKind.BRIGHT, FaultKind.CAST)
+
+
+def _faults(departure: Departure) -> Iterator[Fault]:
+    """Yield the faults of a departure, the worst first."""
+    found = [fault for fault in _named(departure) if fault.severity > 0]
+    yield from sorted(found, key=lambda fault: fault.severity, reverse=True)
+
+
+def _named(departure: Departure) -> Iterator[Fault]:
+    blur, loss, gone = departure.blur, departure.loss, departure.gone
+    words = f"fine detail is {2**-blur * 100:.0f} % of what is usual here"
+    yield Fault(FaultKind.BLUR, HARD * ramp(blur, BLURRED), words=words)
+    yield Fault(_of_loss(departure), HARD * ramp(loss, LOST), words=f"{_left(loss)} of the usual detail is left")
+    words = f"{departure.gone_share * 100:.0f} % of the parts with detail have lost it"
+    yield Fault(_of_gone(departure), HARD * ramp(gone, GONE), words=words)
+    words = f"colours are {departure.cast:.0f} levels from the usual ones"
+    yield Fault(FaultKind.CAST, HARD * ramp(departure.cast, CAST), words=words)
+    severity = HARD * min(ramp(departure.lighter, LIGHTER), ramp(departure.brighter, BRIGHTER))
+    yield Fault(FaultKind.BRIGHT, severity, words=f"{2**departure.brighter:.1f} times the usual light")
+    words = f"{2**departure.brighter * 100:.0f} % of the usual light"
+    yield Fault(FaultKind.DARK, HARD * ramp(-departure.brighter, DARKER), words=words)
+    words = f"{2**departure.noisier:.1f} times the usual noise"
+    yield Fault(FaultKind.NOISE, HARD * ramp(departure.noisier, NOISIER), words=words)
+
+
+def _left(octaves: float) -> str:
+    return f"{2**-octaves * 100:.0f} %"
+
+
+def _of_loss(departure: Departure) -> FaultKind:
+    """Return what takes detail away everywhere."""
+    return FaultKind.COVERED if departure.brighter < -COVERED_DARKER else FaultKind.FILM
+
+
+def _of_gone(departure: Departure) -> FaultKind:
+    """Return what takes detail away in places."""
+    if departure.likeness < MOVED_LIKENESS and departure.new >= MOVED_NEW and departure.structure >= MOVED_STRUCTURE:
+        return FaultKind.MOVED
+    spot = departure.compact >= ONE_SPOT or departure.gone_share >= COVERED_SHARE
+    return FaultKind.COVERED if spot else FaultKind.DIRT

@@ -1,0 +1,264 @@
+"""The learned normal: how a camera's pictures look in each light, and what was learnt of that from good ones only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+import struct
+from typing import Final, Self
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import Light
+from .light import CIVIL_DUSK, HIGH_SUN
+from .scene import GRID, LUMA, PLANES, Map
+
+VERSION: Final = 1
+"""Of the serialised form."""
+MAX_SERIALISED: Final = 256 * 1024
+"""Bytes of a serialised normal before packing: nine looks and a pending one are 115 KiB."""
+KNOWN: Final = 8
+"""Accepted pictures from which a look counts as known: a mean over 8 is within a third of a picture's own spread."""
+SETTLED: Final = 16
+"""Accepted pictures from which a look learns slowly: dirt that grows for days must not become normal on its way."""
+SETTLED_RATE: Final = 1 / 64
+"""Part of a picture's straying that a settled look takes over at most: with pictures every five minutes it has seen
+the sun go round, with one every four hours it is still half of what it was a week ago."""
+SPACING: Final = timedelta(minutes=5)
+"""Between two pictures that a known look learns from: at ten seconds an hour of noon would make up the whole day."""
+MEMORY: Final = timedelta(days=20)
+"""Time constant of a look: slower than dirt, dew and a lens that works loose, as fast as a season."""
+LONGEST_STEP: Final = timedelta(hours=1)
+"""That one picture may stand for: after a week without pictures the first one is not the new normal."""
+CLIPPED_AT: Final = 3.0
+"""Usual strayings by which one picture moves a mean at most (Huber 1964): somebody who walks by is no wall."""
+LOOKS: Final = 3
+"""Looks of one light mode: a room with its lamp, by infrared, and at dawn; a yard by street light."""
+PROMOTED: Final = 8
+"""Pictures after which a new light on the known scene is a look of its own."""
+ANCHORED: Final = 12
+"""Rejected pictures that agree with one another after which a turned camera's new view takes the old one's place."""
+
+SPREAD_PLANES: Final = (LUMA, 2, 3)
+"""Planes of the map whose straying is learnt cell by cell: luma, and detail of the octaves 1 and 2."""
+FIRST_SPREAD: Final = (6.0, 0.25, 0.25)
+"""Straying that is assumed of them at first: levels, and octaves of detail; the median of the tuning scenes' cells."""
+FIRST_NOISE: Final = 0.25
+"""The same of the noise, octaves."""
+
+HOUR_HABIT: Final = 2
+"""Accepted pictures of an hour from which its light counts as known."""
+SUN_HABIT: Final = 24
+"""The same of a sun's height, which lasts for hours: a room whose lamp was on since noon says little."""
+MOST_HABITS: Final = 65_000
+"""Highest count that is kept."""
+
+_LIGHTS: Final = tuple(Light)
+_HOURS: Final = 24
+_HABITS: Final = (_HOURS + 3, len(_LIGHTS))
+_HEAD: Final = struct.Struct("<Idff")
+_NORMAL: Final = struct.Struct("<HHBBBB")
+_PENDING: Final = struct.Struct("<?B?")
+_MAPS: Final = PLANES + len(SPREAD_PLANES)
+_LOOK_BYTES: Final = _MAPS * GRID[0] * GRID[1] * 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """How the scene looks in one light: running means over accepted pictures, robust against single odd ones.
+
+    ``mean`` is a map (``scene.map_of``), ``spread`` the mean absolute straying of SPREAD_PLANES from it; ``noise``
+    (log2 of analysis levels) and ``noise_spread`` the same of the noise. ``learned_at`` is when it last learnt.
+    """
+
+    count: int
+    mean: Map
+    spread: NDArray[np.float32]
+    noise: float
+    noise_spread: float
+    learned_at: datetime
+
+    @classmethod
+    def first(cls, seen: Map, noise: float, when: datetime) -> Self:
+        """Return a look of one picture."""
+        spread = np.empty((len(SPREAD_PLANES), *seen.shape[1:]), np.float32)
+        spread[:] = np.array(FIRST_SPREAD, np.float32)[:, None, None]
+        return cls(count=1, mean=seen, spread=spread, noise=noise, noise_spread=FIRST_NOISE, learned_at=when)
+
+    @property
+    def known(self) -> bool:
+        """Return whether pictures may be judged by it."""
+        return self.count >= KNOWN
+
+    def learned(self, seen: Map, noise: float, when: datetime) -> Self:
+        """Return the look after one more accepted picture; a known one learns every few minutes only."""
+        passed = when - self.learned_at
+        if self.known and timedelta() <= passed < SPACING:
+            return self
+        rate = 1 / (self.count + 1)
+        if self.count >= SETTLED:
+            rate = max(min(rate, SETTLED_RATE), min(passed, LONGEST_STEP) / MEMORY)
+        step = seen - self.mean
+        noise_step = noise - self.noise
+        stray = np.abs(step[SPREAD_PLANES,])
+        if self.known:
+            limit = CLIPPED_AT * self.spread
+            step[SPREAD_PLANES,] = np.clip(step[SPREAD_PLANES,], -limit, limit)
+            stray = np.minimum(stray, limit)
+            noise_step = min(max(noise_step, -CLIPPED_AT * self.noise_spread), CLIPPED_AT * self.noise_spread)
+        return replace(
+            self,
+            count=self.count + 1,
+            mean=self.mean + np.float32(rate) * step,
+            spread=self.spread + np.float32(rate) * (stray - self.spread),
+            noise=self.noise + rate * noise_step,
+            noise_spread=self.noise_spread + rate * (abs(noise_step) - self.noise_spread),
+            learned_at=when,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return it as bytes: half precision is finer than what any limit asks for."""
+        head = _HEAD.pack(self.count, self.learned_at.timestamp(), self.noise, self.noise_spread)
+        maps: bytes = np.concatenate([self.mean, self.spread]).astype("<f2").tobytes()
+        return head + maps
+
+    @classmethod
+    def from_bytes(cls, data: bytes, offset: int) -> tuple[Self, int]:
+        """Return a look, and where its bytes end; raises struct.error, ValueError, OverflowError or OSError."""
+        count, learned_at, noise, noise_spread = _HEAD.unpack_from(data, offset)
+        offset += _HEAD.size
+        maps = np.frombuffer(data, "<f2", _LOOK_BYTES // 2, offset).astype(np.float32)
+        maps = maps.reshape(_MAPS, GRID[1], GRID[0])
+        if not np.isfinite(maps).all():
+            raise ValueError("damaged")
+        look = cls(
+            count=count,
+            mean=maps[:PLANES],
+            spread=maps[PLANES:],
+            noise=noise,
+            noise_spread=noise_spread,
+            learned_at=datetime.fromtimestamp(learned_at, UTC),
+        )
+        return look, offset + _LOOK_BYTES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """A look that may become normal: ``moved`` tells a turned camera from a new light on the known scene."""
+
+    light: Light
+    look: Look
+    moved: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Normal:
+    """What is normal for a camera: its looks by light mode, one that is on its way, and which light is when.
+
+    ``size`` is that of the pictures learnt from, ``strange`` how many in a row had another one. ``habits`` counts
+    accepted pictures, (27, 3): a row for each hour of the day (UTC) and for a high, a low and no sun, a column for each
+    light mode.
+    """
+
+    size: tuple[int, int] | None = None
+    strange: int = 0
+    looks: Mapping[Light, tuple[Look, ...]] = field(default_factory=dict)
+    pending: Pending | None = None
+    habits: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(_HABITS, np.uint16))
+
+    def known(self, light: Light) -> tuple[Look, ...]:
+        """Return the looks of a light mode that pictures may be judged by."""
+        return tuple(look for look in self.looks.get(light, ()) if look.known)
+
+    def expected(self, when: datetime, sun_elevation: float | None) -> Light | None:
+        """Return the light mode that this camera has had at such a time without exception; None if it has none."""
+        if (row := _sun_row(sun_elevation)) is not None and (light := self._habit(row, SUN_HABIT)) is not None:
+            return light
+        return self._habit(when.astimezone(UTC).hour, HOUR_HABIT)
+
+    def _habit(self, row: int, least: int) -> Light | None:
+        counts = self.habits[row]
+        column = int(counts.argmax())
+        total = int(counts.sum())
+        return _LIGHTS[column] if total >= least and counts[column] == total else None
+
+    def accustomed(self, light: Light, when: datetime, sun_elevation: float | None) -> Self:
+        """Return what is normal after an accepted picture in a light mode."""
+        habits = self.habits.copy()
+        rows = [when.astimezone(UTC).hour]
+        if (row := _sun_row(sun_elevation)) is not None:
+            rows.append(row)
+        column = _LIGHTS.index(light)
+        habits[rows, column] = np.minimum(habits[rows, column] + 1, MOST_HABITS)
+        return replace(self, habits=habits)
+
+    def with_look(self, light: Light, index: int | None, look: Look) -> Self:
+        """Return what is normal with a look replaced, or with one more, which takes the place of the least recent."""
+        looks = list(self.looks.get(light, ()))
+        if index is not None:
+            looks[index] = look
+        else:
+            if len(looks) == LOOKS:
+                looks.remove(min(looks, key=lambda each: each.learned_at))
+            looks.append(look)
+        return replace(self, looks={**self.looks, light: tuple(looks)})
+
+    def forgetting(self, light: Light | None) -> Self:
+        """Return what is normal without the looks of a light mode, or of all."""
+        if light is None:
+            return type(self)()
+        kept = {known: looks for known, looks in self.looks.items() if known is not light}
+        pending = None if self.pending is not None and self.pending.light is light else self.pending
+        return replace(self, looks=kept, pending=pending)
+
+    def to_bytes(self) -> bytes:
+        """Return it as bytes: a version byte, then the rest packed."""
+        width, height = self.size or (0, 0)
+        parts = [_NORMAL.pack(width, height, self.strange, *(len(self.looks.get(light, ())) for light in _LIGHTS))]
+        parts += [look.to_bytes() for light in _LIGHTS for look in self.looks.get(light, ())]
+        if self.pending is None:
+            parts.append(_PENDING.pack(False, 0, False))
+        else:
+            parts.append(_PENDING.pack(True, _LIGHTS.index(self.pending.light), self.pending.moved))
+            parts.append(self.pending.look.to_bytes())
+        return bytes([VERSION]) + zlib.compress(b"".join([*parts, self.habits.astype("<u2").tobytes()]), 1)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Return what was serialised; an unknown version or damaged bytes give nothing learnt."""
+        if not data or data[0] != VERSION:
+            return cls()
+        try:
+            unpacker = zlib.decompressobj()
+            body = unpacker.decompress(data[1:], MAX_SERIALISED)
+            return cls._from_body(body) if unpacker.eof else cls()
+        except zlib.error, struct.error, ValueError, IndexError, OverflowError, OSError:
+            return cls()
+
+    @classmethod
+    def _from_body(cls, data: bytes) -> Self:
+        """Return what was packed; raises struct.error, ValueError, IndexError, OverflowError or OSError."""
+        width, height, strange, *counts = _NORMAL.unpack_from(data)
+        offset = _NORMAL.size
+        looks: dict[Light, tuple[Look, ...]] = {}
+        for light, count in zip(_LIGHTS, counts, strict=True):
+            for _ in range(count):
+                look, offset = Look.from_bytes(data, offset)
+                looks[light] = (*looks.get(light, ()), look)
+        waiting, light_at, moved = _PENDING.unpack_from(data, offset)
+        offset += _PENDING.size
+        pending = None
+        if waiting:
+            look, offset = Look.from_bytes(data, offset)
+            pending = Pending(light=_LIGHTS[light_at], look=look, moved=moved)
+        habits = np.frombuffer(data, "<u2", _HABITS[0] * _HABITS[1], offset).astype(np.uint16).reshape(_HABITS)
+        size = (width, height) if width else None
+        return cls(size=size, strange=strange, looks=looks, pending=pending, habits=habits)
+
+
+def _sun_row(elevation: float | None) -> int | None:
+    """Return the row of the habits for a sun elevation in degrees."""
+    if elevation is None:
+        return None
+    return _HOURS + (0 if elevation >= HIGH_SUN else 1 if elevation >= CIVIL_DUSK else 2)

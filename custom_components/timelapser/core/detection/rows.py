@@ -1,0 +1,132 @@
+"""Rows that a camera or a decoder made up: bands of noise, and columns that go on as streaks."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import RUN, runs as runs_of
+
+SECTIONS: Final = 8
+"""Parts of the width; a band of noise crosses all of them, a burnt-in clock does not."""
+SECTIONS_HIT: Final = 7
+SAMPLE: Final = 16
+"""Pixels looked at in the middle of each section of a row."""
+UNIT_ROWS: Final = 720
+"""Rows of a picture in which a row is one unit thick; larger pictures have thicker bands when they were enlarged."""
+BAND_ROWS: Final = 7
+"""Rows, of 720, up to which lively rows are a band: a readout fails by rows, texture is thicker."""
+BAND_RATIO: Final = 2.0
+BAND_EXCESS: Final = 5.0
+"""A row of noise is so many times, and so many levels, livelier than rows above and below: of 3,087 clean pictures
+none has a row that is so over 7 of 8 sections."""
+
+STREAK_STEP: Final = 4
+"""Every so many-th row of 720 is looked at for streaks, in proportion in larger pictures: enlarged ones are smooth."""
+STREAK_STEPS: Final = 90
+"""Rows to look at, at least, in smaller pictures."""
+STREAK_REACH: Final = 3
+"""Steps up and down over which columns must go on: 24 rows of 720 in all, more than a block."""
+STREAK_BEND: Final = 0.4
+STREAK_NOISE: Final = 0.1
+"""How little may change along a streak: a part of the change across the columns, and levels. Concealment repeats or
+interpolates rows; fences, grass and walls have their noise."""
+LIVELY: Final = 0.4
+"""Levels of change across the columns without which a run says nothing."""
+CLEAREST: Final = 6.0
+"""Levels that a change across counts for at most, so that a sharp edge may not bend more than others."""
+LIVELY_SHARE: Final = 0.3
+"""Share of the runs of a row that must say something: a door frame before a plain wall does not make a row."""
+STREAKED: Final = 0.7
+"""Share of those that must go on."""
+
+ROW_FEATURES: Final[Mapping[str, str]] = {
+    "band_count": "bands of noise across the picture, each up to 7 rows of 720 thick",
+    "band_share": "share of the height that they take up, 0..1",
+    "band_top": "where the first one lies, share of the height, 0..1",
+    "streak_share": "longest part of the height in which columns go on unchanged or evenly 12 rows up and down, 0..1",
+    "streak_top": "where it begins, share of the height, 0..1",
+}
+"""The measurements of rows."""
+
+
+def measure_rows(luma: NDArray[np.uint8], runs: NDArray[np.int16]) -> dict[str, float]:
+    """Measure rows of a plane and of its runs; every key of ROW_FEATURES is in the result."""
+    return _bands(luma) | _streaks(runs)
+
+
+def unit_of(height: int) -> int:
+    """Return how many rows one row of a picture of 720 rows is thick, at least 1."""
+    return max(1, round(height / UNIT_ROWS))
+
+
+def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
+    """Measure bands of noise: rows far livelier than those a band's thickness away."""
+    height, width = luma.shape
+    section = width // SECTIONS
+    sample = min(SAMPLE, section // RUN * RUN)
+    thick = BAND_ROWS * unit_of(height)
+    if height <= 4 * thick or not sample:
+        return {"band_count": 0.0, "band_share": 0.0, "band_top": 0.0}
+    parts = luma[:, : section * SECTIONS].reshape(height, SECTIONS, section)
+    pixels = parts[:, :, (section - sample) // 2 :][:, :, :sample].reshape(-1)
+    steps = np.zeros_like(pixels)
+    np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
+    steps[sample - 1 :: sample] = 0
+    lively = runs_of(steps.reshape(-1, sample)).sum(axis=1).reshape(height, SECTIONS) / np.float32(sample - 1)
+    above, below = (np.minimum(_moved(lively, by * thick), _moved(lively, 2 * by * thick)) for by in (-1, 1))
+    hot = (lively > BAND_RATIO * np.maximum(above, below) + BAND_EXCESS).sum(axis=1) >= SECTIONS_HIT
+    begins, ends = _stretches(hot)
+    bands = ends - begins <= thick
+    if not bands.any():
+        return {"band_count": 0.0, "band_share": 0.0, "band_top": 0.0}
+    return {
+        "band_count": float(np.count_nonzero(bands)),
+        "band_share": float((ends - begins)[bands].sum()) / height,
+        "band_top": float(begins[bands][0]) / height,
+    }
+
+
+def _moved(rows: NDArray[np.float32], by: int) -> NDArray[np.float32]:
+    """Return, for each row, the one so many rows further down, mirrored at the rim."""
+    last = rows.shape[0] - 1
+    places = np.abs(np.arange(rows.shape[0]) + by)
+    taken: NDArray[np.float32] = rows[np.where(places > last, 2 * last - places, places)]
+    return taken
+
+
+def _stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where stretches of true begin and end (the row after the last)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
+    return edges[0::2], edges[1::2]
+
+
+def _streaks(runs: NDArray[np.int16]) -> dict[str, float]:
+    """Measure the longest stretch of rows along whose columns nothing happens, while much does across them."""
+    height = runs.shape[0]
+    step = max(1, min(STREAK_STEP, height // STREAK_STEPS), round(STREAK_STEP * height / UNIT_ROWS))
+    rows = runs[::step].astype(np.float32) / RUN
+    count = rows.shape[0] - 2 * STREAK_REACH
+    if count < 1 or rows.shape[1] < 3:
+        return {"streak_share": 0.0, "streak_top": 0.0}
+    middle = rows[STREAK_REACH:-STREAK_REACH]
+    here = middle[:, 1:-1]
+    across = np.abs(here - (middle[:, :-2] + middle[:, 2:]) / 2)
+    bends = np.zeros_like(here)
+    for reach in (STREAK_REACH - 1, STREAK_REACH):
+        above, below = (rows[STREAK_REACH + way * reach :][:count, 1:-1] for way in (-1, 1))
+        np.maximum(bends, np.abs(here - (above + below) / 2), out=bends)
+    lively = across >= LIVELY
+    even = lively & (bends <= STREAK_BEND * np.minimum(across, CLEAREST) + STREAK_NOISE)
+    said = np.count_nonzero(lively, axis=1)
+    begins, ends = _stretches(
+        (said >= LIVELY_SHARE * here.shape[1]) & (np.count_nonzero(even, axis=1) >= STREAKED * said)
+    )
+    if not begins.size:
+        return {"streak_share": 0.0, "streak_top": 0.0}
+    longest = int((ends - begins).argmax())
+    return {
+        "streak_share": int((ends - begins)[longest]) * step / height,
+        "streak_top": int(begins[longest]) * step / height,
+    }

@@ -1,0 +1,110 @@
+"""A picture as a coarse map: how light, how detailed and of what colour each part of it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import Light
+from . import kernels
+from .decode import Planes
+from .features import sampled
+
+type Map = NDArray[np.float32]
+"""(7, 18, 32): luma, detail of four octaves (log2), Cb and Cr less 128."""
+
+GRID: Final = (32, 18)
+"""Columns and rows of the map, whatever the size of the picture: a cell is 15 analysis pixels wide, small enough for a
+blotch on the lens and large enough for its detail to be a mean and no accident."""
+LUMA: Final = 0
+DETAIL: Final = slice(1, 5)
+BLUE: Final = 5
+RED: Final = 6
+PLANES: Final = 7
+
+DETAIL_FLOOR: Final = (2.0, 1.0, 0.6, 0.5)
+"""Levels added to the mean absolute Laplacian of an octave before its logarithm: what sensor noise of half a level
+leaves there, so that flat parts do not jump."""
+NOISE_FLOOR: Final = 0.25
+"""Analysis levels of noise that a JPEG of a flat wall may have or not."""
+COLOUR_SAMPLES: Final = 4
+"""Samples of the colour planes along each side of a cell."""
+
+
+FAINT_QUANTILE: Final = 0.75
+"""Place among the cells' detail that tells whether a picture has any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What of a picture is compared and learnt: its map, its noise (log2 of analysis levels), its light and its time.
+
+    ``size`` is that of the picture in pixels, ``sun`` the sun's elevation in degrees where it is known.
+    """
+
+    map: Map
+    noise: float
+    light: Light
+    size: tuple[int, int]
+    when: datetime
+    sun: float | None
+
+
+def noise_of(noise: float) -> float:
+    """Return noise in analysis levels as octaves; what quantisation leaves is added, so that none is not infinite."""
+    return math.log2(noise + NOISE_FLOOR)
+
+
+def map_of(planes: Planes, analysis: NDArray[np.uint8]) -> Map:
+    """Return the map of a picture; ``analysis`` is its shrunken luma.
+
+    Detail of octave n is log2 of the mean absolute Laplacian (4-neighbour), in levels, of the analysis picture shrunk
+    by 2**n, plus DETAIL_FLOOR. A picture without colour has 0 in both colour planes.
+    """
+    result = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
+    result[LUMA] = _grid_means(analysis)
+    level = analysis.astype(np.float32)
+    for octave, floor in enumerate(DETAIL_FLOOR):
+        if octave:
+            level = kernels.halve(level)
+        result[1 + octave] = np.log2(_grid_means(kernels.laplacian(level)) + np.float32(floor))
+    if planes.blue is not None and planes.red is not None:
+        points = GRID[0] * COLOUR_SAMPLES, GRID[1] * COLOUR_SAMPLES
+        for index, plane in ((BLUE, planes.blue), (RED, planes.red)):
+            result[index] = kernels.cell_means(sampled(plane, points), COLOUR_SAMPLES) - 128
+    return result
+
+
+@lru_cache(maxsize=64)
+def _bounds(length: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return where ``count`` parts of a length begin, and their lengths."""
+    starts = np.arange(count) * length // count
+    return starts.astype(np.intp), np.diff(np.append(starts, length)).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _picks(length: int, count: int) -> NDArray[np.intp]:
+    """Return for each of ``count`` cells the pixel of a shorter length that it shows."""
+    return (np.arange(count) * length // count).astype(np.intp)
+
+
+def _grid_means(plane: NDArray[np.uint8] | NDArray[np.float32]) -> Map:
+    """Return the means of the cells of GRID; of a plane that has fewer pixels than that, the pixels."""
+    if plane.shape[0] < GRID[1] or plane.shape[1] < GRID[0]:
+        return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])].astype(np.float32)
+    rows, heights = _bounds(plane.shape[0], GRID[1])
+    columns, widths = _bounds(plane.shape[1], GRID[0])
+    bands = np.add.reduceat(plane, rows, axis=0, dtype=np.float32)
+    means: Map = np.add.reduceat(bands, columns, axis=1)
+    means /= heights[:, None] * widths
+    return means
+
+
+def detail_of(seen: Map) -> float:
+    """Return the detail (log2 of levels, octave 1) that three quarters of the cells do not exceed."""
+    values = np.sort(seen[DETAIL][1], axis=None)
+    return float(values[int(FAINT_QUANTILE * (values.size - 1))])

@@ -1,0 +1,235 @@
+"""Parts of a picture that lie beside where they belong: tearing, shear, and colour beside its shapes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .decode import Planes
+from .features import sampled
+from .kernels import RUN
+from .rows import unit_of
+
+type Row = NDArray[np.float32]
+
+LARGEST_JUMP: Final = 48
+"""Levels that one run's jump counts for at most."""
+JUMP_RATIO: Final = 1.5
+"""So many times the jumps between rows nearby must a torn run exceed."""
+JUMP_EXCESS: Final = 1
+"""And by so many levels."""
+TORN_LEAST: Final = 0.2
+TORN_WIDTH: Final = 0.5
+"""Shares of the width that jump: under the first a row is not looked at, from the second on its tear counts in full."""
+CANDIDATES: Final = 4
+"""Rows looked at more closely."""
+ALIKE: Final = 8
+"""Times the energy of the steps along the rows on one side of a tear that those on the other may have: both show one
+scene, while the rows beyond the rim of a mask or a bar have next to none."""
+LEAST_TEAR: Final = 0.03
+"""Gain in correlation under which nobody need look how well the rows on each side fit among themselves."""
+SEAM_NOISE: Final = 0.25
+"""Levels squared added to the energy of a row, so that what has no structure correlates with nothing."""
+NEAR: Final = 2
+"""Analysis columns of a shift that perspective and slanted edges make between two rows."""
+FAR: Final = 4
+"""Analysis columns from which a shift is one."""
+FARTHEST: Final = 0.4
+"""Share of the width up to which rows are shifted; further away, texture fits by chance."""
+SPIKE: Final = 6
+"""Times the spread of a row's steps that a single one counts for at most."""
+
+STEEPEST: Final = 3.0
+"""Columns per row up to which slant is looked for."""
+SLOPE_STEP: Final = 1 / 16
+SLANT_ROWS: Final = 4
+"""Every so many-th analysis row is used, and the shift over 1, 2 and 3 of those."""
+LARGEST_STEP: Final = 24
+"""Levels that a step between two columns counts for at most."""
+RIM_MEETS: Final = 0.1
+"""Correlation by which the rims must fit better than columns far apart for the slant to be worth its cost."""
+RIM_NEAR: Final = 0.65
+"""How alike the rims must be, where neighbouring columns have 1 and those half a width apart 0."""
+RIM_STEPS: Final = 1.8
+RIM_LEVEL: Final = 0.5
+"""Times the difference of neighbouring columns, after so many levels are added to it, that the rims may differ by."""
+SLANT_GAIN: Final = 10
+"""What the fit of shifted rows counts for beside that of the rims: texture correlates little over some rows."""
+RIM_STEP: Final = 30
+"""Levels that a step along the rim counts for at most."""
+RIM_NOISE: Final = 1.0
+"""Levels squared of rim without structure."""
+
+COLOUR_SIZE: Final = 240
+"""Steps between the columns at which luma and colour are sampled for their comparison: a size that transforms fast."""
+COLOUR_STEP: Final = 32
+"""Levels that an edge counts for at most."""
+COLOUR_LEAST: Final = 0.1
+"""Mean levels of colour edges without which there is nothing to compare."""
+
+SHIFT_FEATURES: Final[Mapping[str, str]] = {
+    "tear": "how much better the rows below a break fit when shifted, in correlation, at most that of the rows on each "
+    "side of it among themselves, less where not half of the width jumps, less that of the next best break, 0..1",
+    "tear_shift": "that shift, share of the width, -0.4..0.4",
+    "tear_top": "where the break lies, share of the height, 0..1",
+    "slant": "columns per row by which all rows are shifted; looked for where the rims meet, else 0",
+    "slant_sure": "how much better the rims fit each other than columns far apart, and 10 x how much better rows fit "
+    "when shifted so, in correlation; 0 without a slant",
+    "chroma_gap": "how much better colour fits shapes elsewhere than at its own place, correlation -1..1",
+    "chroma_shift": "the distance of that place, share of the width, -0.25..0.25",
+}
+"""The measurements of shifts."""
+
+
+def measure_shifts(
+    planes: Planes, analysis: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Measure shifts on the full picture, its analysis picture, its runs and which of them are flat.
+
+    Every key of SHIFT_FEATURES is in the result.
+    """
+    factor = max(1, round(planes.luma.shape[1] / analysis.shape[1]))
+    return _tear(planes.luma, runs, flat, factor) | _shear(analysis) | _colour(analysis, planes)
+
+
+def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.bool_], factor: int) -> dict[str, float]:
+    """Measure the break across the picture below which everything is shifted, if there is one."""
+    height = luma.shape[0]
+    unit = unit_of(height)
+    none = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("tear")}
+    depth = max(2, factor)
+    margin = max(4 * unit, 2 * depth + unit) + 1
+    if height <= 3 * margin or luma.shape[1] // factor <= 4 * FAR:
+        return none
+    jumps = np.minimum(np.abs(runs[unit:] - runs[:-unit]), LARGEST_JUMP * RUN)
+    count = jumps.shape[0] - 2 * margin
+    at = jumps[margin:-margin]
+
+    def beside(by: int) -> NDArray[np.int16]:
+        rows: NDArray[np.int16] = jumps[margin + by * unit :][:count]
+        return rows
+
+    around = np.maximum(np.maximum(beside(-2), beside(-3)), np.maximum(beside(2), beside(3)))
+    torn = at > around + around // 2 + JUMP_EXCESS * RUN
+    torn &= ~(flat[margin:-margin][:count] | flat[margin + unit :][:count])
+    widths = torn.mean(axis=1)
+    found = [(0.0, 0.0, 0)]
+    for place in np.argsort(widths)[-CANDIDATES:].tolist():
+        if widths[place] < TORN_LEAST:
+            continue
+        row = margin + place
+        above = _row(luma, row - depth + 1, depth, factor)
+        below = _row(luma, row + unit, depth, factor)
+        energies = sorted((float(np.vdot(above, above)), float(np.vdot(below, below))))
+        if energies[1] > ALIKE * energies[0]:
+            continue
+        near, far, shift = _fit(above, below)
+        if far - near < LEAST_TEAR:
+            continue
+        higher = _row(luma, row - 2 * depth - unit + 2, depth, factor)
+        lower = _row(luma, row + 2 * unit + depth - 1, depth, factor)
+        whole = min(_fit(higher, above)[0], _fit(below, lower)[0])
+        tear = min(far - near, whole) * min(1.0, float(widths[place]) / TORN_WIDTH)
+        found.append((tear, shift, row))
+    tear, shift, row = max(found)
+    elsewhere = max((other for other, _, place in found if abs(place - row) > margin), default=0.0)
+    if tear <= elsewhere:
+        return none
+    return {"tear": tear - max(0.0, elsewhere), "tear_shift": shift, "tear_top": (row + 1) / height}
+
+
+def _row(luma: NDArray[np.uint8], top: int, depth: int, factor: int) -> Row:
+    """Return the steps along the mean of some rows, at analysis width and once around, without spikes, of mean 0."""
+    width = luma.shape[1] // factor * factor
+    mean = luma[top : top + depth, :width].mean(axis=0, dtype=np.float32).reshape(-1, factor).mean(axis=1)
+    steps = np.roll(mean, -1) - mean
+    limit = SPIKE * float(np.sqrt(np.vdot(steps, steps) / steps.size))
+    clipped: Row = np.clip(steps, -limit, limit)
+    clipped -= clipped.mean()
+    return clipped
+
+
+def _fit(one: Row, other: Row) -> tuple[float, float, float]:
+    """Return how well one row fits another in place, and shifted, and by what share of the width."""
+    size = one.size
+    energy = float(np.sqrt(np.vdot(one, one) * np.vdot(other, other))) + SEAM_NOISE * size
+    fits = np.fft.irfft(np.fft.rfft(other) * np.conj(np.fft.rfft(one)), n=size) / energy
+    near = max(float(fits[: NEAR + 1].max()), float(fits[-NEAR:].max()))
+    shift = _best(fits, FAR, int(FARTHEST * size))
+    return near, float(fits[shift]), shift / size
+
+
+def _best(fits: NDArray[np.floating], least: int, most: int) -> int:
+    """Return the cyclic shift of a size between two limits, either way, that fits best."""
+    right = int(fits[least : most + 1].argmax()) + least
+    left = int(fits[-most : 1 - least].argmax()) - most
+    return right if fits[right] >= fits[left] else left
+
+
+def _shear(analysis: NDArray[np.uint8]) -> dict[str, float]:
+    """Measure whether rows of a wrong length run on from one rim into the other, and the slant that this makes."""
+    width = analysis.shape[1]
+    half, quarter = width // 2, width // 4
+    places = [0, 1, width - 2, width - 1, quarter, quarter + half, quarter // 2, quarter // 2 + half]
+    left, inner_left, inner_right, right, *others = np.ascontiguousarray(analysis[:, places].T).astype(np.float32)
+    pairs = (others[0], others[1]), (others[2], others[3]), (left, others[1])
+    meets = _along(left, right) - sorted(abs(_along(*pair)) for pair in pairs)[1]
+    apart = float(np.abs(analysis[:, :half].astype(np.int16) - analysis[:, half : 2 * half]).mean())
+    beside = float(np.abs(left - inner_left).mean() + np.abs(right - inner_right).mean()) / 2
+    across = float(np.abs(left - right).mean())
+    near = (apart - across) / (apart - beside + 1) if apart > beside else 0.0
+    if meets < RIM_MEETS or near < RIM_NEAR or across > RIM_STEPS * (beside + RIM_LEVEL):
+        return {"slant": 0.0, "slant_sure": 0.0}
+    slant, gain = _slant(analysis)
+    return {"slant": slant, "slant_sure": meets + SLANT_GAIN * gain if slant else 0.0}
+
+
+def _along(one: Row, other: Row) -> float:
+    """Return the correlation of what two columns do along the picture."""
+    first, second = (np.clip(column[2:] - column[:-2], -RIM_STEP, RIM_STEP) for column in (one, other))
+    energy = float(np.sqrt(np.vdot(first, first) * np.vdot(second, second))) + RIM_NOISE * first.size
+    return float(np.vdot(first, second)) / energy
+
+
+def _slant(analysis: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the shift per row, in columns, at which rows fit those below best, and how much better than in place."""
+    rows = analysis[::SLANT_ROWS].astype(np.float32)
+    steps = np.clip(rows[:, 1:] - rows[:, :-1], -LARGEST_STEP, LARGEST_STEP)
+    steps -= steps.mean(axis=1, keepdims=True)
+    size = steps.shape[1]
+    spectra = np.fft.rfft(steps, axis=1)
+    slopes = np.arange(-STEEPEST, STEEPEST + SLOPE_STEP / 2, SLOPE_STEP)
+    fit = np.zeros(slopes.size)
+    for apart in (1, 2, 3):
+        fits = np.fft.irfft((spectra[apart:] * np.conj(spectra[:-apart])).sum(axis=0), n=size)
+        shifts = slopes * (apart * SLANT_ROWS)
+        whole = np.floor(shifts).astype(np.intp)
+        part = shifts - whole
+        fit += fits[whole % size] * (1 - part) + fits[(whole + 1) % size] * part
+    fit /= 3 * (float(np.vdot(steps, steps)) + SEAM_NOISE * steps.size)
+    best = int(fit.argmax())
+    return float(slopes[best]), float(fit[best] - fit[np.abs(slopes) <= SLOPE_STEP].max())
+
+
+def _colour(analysis: NDArray[np.uint8], planes: Planes) -> dict[str, float]:
+    """Measure whether colour edges lie beside those of luma, all by the same distance."""
+    none = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("chroma_")}
+    if planes.blue is None or planes.red is None:
+        return none
+    grid = COLOUR_SIZE + 1, max(8, round(COLOUR_SIZE * analysis.shape[0] / analysis.shape[1]) // 2)
+    luma, blue, red = (sampled(plane, grid).astype(np.int16) for plane in (analysis, planes.blue, planes.red))
+    shapes = np.minimum(np.abs(luma[:, 1:] - luma[:, :-1]), COLOUR_STEP).astype(np.float32)
+    colours = np.abs(blue[:, 1:] - blue[:, :-1]) + np.abs(red[:, 1:] - red[:, :-1])
+    colours = np.minimum(colours, COLOUR_STEP).astype(np.float32)
+    if colours.mean() < COLOUR_LEAST:
+        return none
+    shapes -= shapes.mean()
+    colours -= colours.mean()
+    size = shapes.shape[1]
+    cross = (np.fft.rfft(colours, axis=1) * np.conj(np.fft.rfft(shapes, axis=1))).sum(axis=0)
+    energy = float(np.sqrt(np.vdot(shapes, shapes) * np.vdot(colours, colours))) + 1e-3
+    fits = np.fft.irfft(cross, n=size) / energy
+    near = max(0.0, float(fits[0]), float(fits[1]), float(fits[-1]))
+    shift = _best(fits, 2, size // 4)
+    return {"chroma_gap": float(fits[shift]) - near, "chroma_shift": shift / size}

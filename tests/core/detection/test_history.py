@@ -1,0 +1,310 @@
+"""What is learnt of a camera, and what that says of its next pictures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from PIL import Image, ImageFilter
+import pytest
+from timelapser_core.detection import Baseline, Detector, Evaluation
+from timelapser_core.detection.history import Judgement, judge, learned
+from timelapser_core.detection.normal import ANCHORED, KNOWN, LOOKS, PROMOTED, Look, Normal
+from timelapser_core.detection.scene import DETAIL, GRID, LUMA, PLANES, Map, Seen
+from timelapser_core.models import FaultKind, Light, SceneContext, Verdict
+
+from tests.core import pictures
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SIZE = (640, 360)
+DAY = SceneContext(sun_elevation=45)
+
+type Change = Callable[[pictures.Rgb], pictures.Rgb]
+
+
+def shot(number: int, change: Change | None = None, *, scene: str = "day", light: float = 1.0) -> bytes:
+    """Return a picture of a camera: its scene, a little lighter or darker, with noise of its own."""
+    shown = pictures.scene(scene, *SIZE).astype(np.float32) * light * (1 + 0.04 * np.sin(number))
+    made = np.clip(shown, 0, 255).astype(np.uint8)
+    return pictures.jpeg(pictures.noisy(change(made) if change else made, 1.2, number))
+
+
+def look(baseline: Baseline, data: bytes, number: int, *, every: timedelta = timedelta(minutes=10)) -> Evaluation:
+    """Judge a camera's next picture."""
+    return Detector().evaluate(data, when=NOON + number * every, baseline=baseline, context=DAY)
+
+
+def known(count: int = 12, change: Change | None = None) -> Baseline:
+    """Return what is known of a camera after so many pictures."""
+    baseline = Baseline.empty()
+    for number in range(count):
+        baseline = look(baseline, shot(number, change), number).baseline
+    return baseline
+
+
+def of_pillow(change: Callable[[Image.Image], Image.Image]) -> Change:
+    return lambda shown: np.asarray(change(Image.fromarray(shown)))
+
+
+def turned(shown: pictures.Rgb, by: int) -> pictures.Rgb:
+    """Return another part of the same view; what lies beyond the rim is mirrored."""
+    wide = np.pad(shown, ((0, 0), (0, by), (0, 0)), mode="reflect")
+    return np.ascontiguousarray(wide[:, by:])
+
+
+def covered(shown: pictures.Rgb) -> pictures.Rgb:
+    left = shown.copy()
+    left[:, : shown.shape[1] * 2 // 5] = 40
+    return left
+
+
+def dirty(shown: pictures.Rgb) -> pictures.Rgb:
+    """Return a picture through blotches: blurred and pale where they are."""
+    height, width = shown.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    rng = np.random.default_rng(3)
+    spot = np.zeros((height, width), np.float32)
+    for _ in range(24):
+        far = np.hypot(x - rng.uniform(0, width), y - rng.uniform(0, height)) / (width * rng.uniform(0.03, 0.06))
+        spot = np.maximum(spot, np.clip(2 - 2 * far, 0, 0.95))
+    soft = np.asarray(Image.fromarray(shown).filter(ImageFilter.GaussianBlur(6)), np.float32) * 0.6 + 40
+    return (shown + (soft - shown) * spot[..., None]).astype(np.uint8)
+
+
+def misted(shown: pictures.Rgb) -> pictures.Rgb:
+    soft = np.asarray(Image.fromarray(shown).filter(ImageFilter.GaussianBlur(9)), np.float32)
+    return (soft * 0.2 + 130).astype(np.uint8)
+
+
+def noisy(shown: pictures.Rgb) -> pictures.Rgb:
+    return pictures.noisy(shown, 45, 7)
+
+
+DEFOCUSED = of_pillow(lambda image: image.filter(ImageFilter.GaussianBlur(3)))
+
+FAULTS: dict[str, tuple[Change, set[FaultKind]]] = {
+    "defocused": (DEFOCUSED, {FaultKind.BLUR}),
+    "covered": (covered, {FaultKind.COVERED}),
+    "dirty": (dirty, {FaultKind.DIRT, FaultKind.COVERED}),
+    "misted": (misted, {FaultKind.FILM, FaultKind.BLUR}),
+    "turned": (lambda shown: turned(shown, 250), {FaultKind.MOVED}),
+    "red and blue exchanged": (lambda shown: shown[..., ::-1], {FaultKind.CAST}),
+    "a fifth of the light": (lambda shown: (shown * 0.2).astype(np.uint8), {FaultKind.DARK}),
+    "three times the light": (lambda shown: np.clip(shown * 3.0, 0, 255).astype(np.uint8), {FaultKind.BRIGHT}),
+    "noisy": (noisy, {FaultKind.NOISE}),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_soft_fault_is_bad_once_the_camera_is_known(name: str) -> None:
+    change, kinds = FAULTS[name]
+    found = look(known(), shot(40, change), 40)
+    assert found.verdict is Verdict.BAD
+    assert kinds & {fault.kind for fault in found.faults}
+    assert all(fault.words for fault in found.faults)
+
+
+@pytest.mark.parametrize("name", ["defocused", "covered", "dirty", "turned", "red and blue exchanged"])
+def test_a_soft_fault_alone_rejects_nothing(name: str) -> None:
+    found = look(Baseline.empty(), shot(40, FAULTS[name][0]), 40)
+    assert found.verdict.kept
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(None, id="as ever"),
+        pytest.param(lambda shown: (shown * 0.8).astype(np.uint8), id="a cloud"),
+        pytest.param(lambda shown: np.clip(shown * 1.1 + 4, 0, 255).astype(np.uint8), id="sun"),
+        pytest.param(of_pillow(lambda image: image.filter(ImageFilter.GaussianBlur(0.3))), id="a softer encoder"),
+    ],
+)
+def test_what_happens_every_day_is_good(change: Change | None) -> None:
+    assert look(known(), shot(40, change), 40).verdict is Verdict.GOOD
+
+
+def test_a_passer_by_is_good() -> None:
+    def with_somebody(shown: pictures.Rgb) -> pictures.Rgb:
+        peopled = shown.copy()
+        peopled[180:320, 300:350] = (40, 60, 90)
+        return peopled
+
+    assert look(known(), shot(40, with_somebody), 40).verdict.kept
+
+
+def test_a_camera_that_was_never_sharp_is_good_once_it_is_known() -> None:
+    """Before, its pictures are suspect at most."""
+    soft = of_pillow(lambda image: image.filter(ImageFilter.GaussianBlur(4)))
+    first = look(Baseline.empty(), shot(0, soft), 0)
+    later = look(known(change=soft), shot(40, soft), 40)
+    assert first.verdict is Verdict.SUSPECT
+    assert later.verdict is Verdict.GOOD
+
+
+def test_bad_pictures_teach_nothing() -> None:
+    baseline = known()
+    before = baseline.normal.looks[Light.DAY][0]
+    for number in range(20, 60):
+        found = look(baseline, shot(number, DEFOCUSED), number)
+        assert found.verdict is Verdict.BAD
+        baseline = found.baseline
+    after = baseline.normal.looks[Light.DAY][0]
+    assert after.count == before.count
+    assert np.array_equal(after.mean, before.mean)
+
+
+def test_good_pictures_do_teach() -> None:
+    """The control: were the blurred ones accepted, the look would follow them."""
+    baseline = known()
+    before = baseline.normal.looks[Light.DAY][0]
+    for number in range(20, 60):
+        baseline = look(baseline, shot(number, light=0.9), number).baseline
+    after = baseline.normal.looks[Light.DAY][0]
+    assert after.count > before.count
+    assert after.mean[LUMA].mean() < before.mean[LUMA].mean() - 3
+
+
+def test_a_turned_camera_is_learnt_after_a_while() -> None:
+    """It is alarmed about, and then it is normal; what was known of other light is of no use any more."""
+    baseline = known()
+    night = Look.first(seen_map(20), 0.0, NOON)
+    baseline = replace(baseline, normal=baseline.normal.with_look(Light.NIGHT, None, night))
+    verdicts = []
+    for number in range(20, 20 + ANCHORED + 3):
+        found = look(baseline, shot(number, FAULTS["turned"][0]), number)
+        verdicts.append(found.verdict)
+        baseline = found.baseline
+    assert verdicts == [Verdict.BAD] * ANCHORED + [Verdict.GOOD] * 3
+    assert Light.NIGHT not in baseline.normal.looks
+    assert look(baseline, shot(80), 80).verdict is Verdict.BAD
+
+
+def test_a_camera_that_keeps_turning_is_not_learnt() -> None:
+    baseline = known()
+    for number in range(20, 20 + 2 * ANCHORED):
+        found = look(baseline, shot(number, lambda shown, by=number: turned(shown, 100 + 97 * by % 400)), number)
+        baseline = found.baseline
+    assert look(baseline, shot(80), 80).verdict is Verdict.GOOD
+
+
+def test_dirt_that_grows_for_days_does_not_become_normal() -> None:
+    baseline = known(24)
+    verdict = Verdict.GOOD
+    for number in range(24, 72):
+        share = (number - 24) / 48
+
+        def growing(shown: pictures.Rgb, share: float = share) -> pictures.Rgb:
+            return (shown + (dirty(shown).astype(np.float32) - shown) * share).astype(np.uint8)
+
+        found = look(baseline, shot(number, growing), number, every=timedelta(hours=4))
+        baseline, verdict = found.baseline, found.verdict
+    assert verdict is Verdict.BAD
+
+
+def test_relearning_forgets() -> None:
+    baseline = known().forgetting(Light.DAY)
+    assert baseline.normal.known(Light.DAY) == ()
+    assert look(baseline, shot(40, DEFOCUSED), 40).verdict.kept
+    assert known().forgetting().normal.looks == {}
+    assert known().forgetting(Light.NIGHT).normal.known(Light.DAY) != ()
+
+
+def test_one_picture_of_another_size_forgets_nothing() -> None:
+    baseline = known()
+    small = pictures.jpeg(pictures.scene("day", 320, 180))
+    found = look(baseline, small, 40)
+    assert found.verdict.kept
+    assert look(found.baseline, shot(41, DEFOCUSED), 41).verdict is Verdict.BAD
+
+
+def test_a_camera_with_another_resolution_starts_anew() -> None:
+    baseline = known()
+    for number in range(40, 40 + PROMOTED + KNOWN):
+        data = pictures.jpeg(pictures.noisy(pictures.scene("day", 800, 450), 1, number))
+        baseline = look(baseline, data, number).baseline
+    assert baseline.normal.size == (800, 450)
+    assert baseline.normal.known(Light.DAY)
+
+
+def test_what_is_learnt_survives_a_restart() -> None:
+    baseline = known()
+    again = Baseline.from_bytes(baseline.to_bytes())
+    one, other = baseline.normal.looks[Light.DAY][0], again.normal.looks[Light.DAY][0]
+    assert (one.count, one.learned_at) == (other.count, other.learned_at)
+    assert np.abs(one.mean - other.mean).max() < 0.1
+    assert np.array_equal(baseline.normal.habits, again.normal.habits)
+    data = shot(40, dirty)
+    assert abs((look(baseline, data, 40).score or 0) - (look(again, data, 40).score or 0)) < 1
+
+
+def test_damaged_memory_is_no_memory() -> None:
+    whole = known().normal.to_bytes()
+    assert Normal.from_bytes(whole).known(Light.DAY)
+    broken = bytearray(whole)
+    broken[40:60] = b"\xff" * 20
+    assert Normal.from_bytes(bytes(broken)).looks == {}
+    assert Normal.from_bytes(b"").looks == {}
+
+
+# With maps made by hand
+
+
+def seen_map(level: float, detail: float = 4.0) -> Map:
+    """Return the map of an even scene with detail that differs from cell to cell."""
+    made = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
+    made[LUMA] = level
+    made[DETAIL] = detail + np.random.default_rng(1).uniform(-1, 1, (GRID[1], GRID[0])).astype(np.float32)
+    return made
+
+
+def seen(made: Map, number: int, light: Light = Light.NIGHT, sun: float | None = -20) -> Seen:
+    when = NOON.replace(hour=0) + number * timedelta(minutes=10)
+    return Seen(map=made, noise=0.0, light=light, size=SIZE, when=when, sun=sun)
+
+
+def taught(made: Map, count: int = 12) -> Normal:
+    normal = Normal()
+    for number in range(count):
+        normal = learned(normal, judge(normal, seen(made, number)), seen(made, number), kept=True)
+    return normal
+
+
+def test_another_light_on_the_known_scene_becomes_a_look_of_its_own() -> None:
+    normal = taught(seen_map(80))
+    lamp_out = seen_map(30, 2.8)
+    for number in range(20, 20 + PROMOTED):
+        judgement = judge(normal, seen(lamp_out, number))
+        assert judgement.relit
+        assert all(fault.severity < 0.5 for fault in judgement.faults)
+        normal = learned(normal, judgement, seen(lamp_out, number), kept=True)
+    assert len(normal.known(Light.NIGHT)) == 2
+    assert judge(normal, seen(lamp_out, 40)).faults == ()
+    assert judge(normal, seen(seen_map(80), 41)).faults == ()
+
+
+def test_looks_do_not_become_more_and_more() -> None:
+    normal = taught(seen_map(80))
+    for level in (20, 40, 130, 170, 220):
+        other = Look.first(seen_map(level), 0.0, NOON + timedelta(hours=level))
+        normal = normal.with_look(Light.NIGHT, None, replace(other, count=KNOWN))
+    assert len(normal.looks[Light.NIGHT]) == LOOKS
+
+
+def test_a_dark_picture_at_noon_is_judged_by_what_noon_is_like() -> None:
+    """A yard under a high sun is not dark by itself: what looks like night then is covered or broken."""
+    normal = Normal()
+    for number in range(30):
+        day = seen(seen_map(120), number, Light.DAY, 45)
+        normal = learned(normal, judge(normal, day), day, kept=True)
+    dark = seen(seen_map(12, 1.2), 40, Light.NIGHT, 45)
+    judgement = judge(normal, dark)
+    assert judgement.known
+    assert judgement.faults[0].severity > 0.5
+
+
+def test_a_first_night_is_not_judged() -> None:
+    normal = taught(seen_map(120), 0)
+    for number in range(12):
+        day = seen(seen_map(120), number, Light.DAY, 45)
+        normal = learned(normal, judge(normal, day), day, kept=True)
+    assert judge(normal, seen(seen_map(12, 1.2), 80)) == Judgement()
