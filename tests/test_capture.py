@@ -352,7 +352,7 @@ async def test_a_suspect_picture_is_kept_and_flagged(
     camera.answer = BLURRED
     await next_slot()
     (event,) = events.named("image_captured")
-    assert (event.data["verdict"], event.data["faults"]) == ("suspect", ["blur"])
+    assert (event.data["verdict"], event.data["faults"][0]) == ("suspect", "blur")
     assert state(hass, camera_entry, "sensor", "last_fault").state == "blur"
     assert camera_entry.runtime_data.state.health.quality.recent == "g"
     assert camera.calls == 1

@@ -119,11 +119,7 @@ class Judge:
             refused = getattr(err, "text", "") or type(err).__name__
             return Row(path=path, item=item, verdict="unreadable", score=None, refused=refused)
         models = self._models
-        evidence = models.FetchEvidence(
-            strategy=models.FetchStrategy.STREAM,
-            freshness=models.Freshness.PROVEN,
-            decoder_errors=key.decoder_errors,
-        )
+        evidence = models.FetchEvidence(strategy=models.FetchStrategy.STREAM, freshness=models.Freshness.PROVEN)
         row, _ = self._look((path, item), key.data, evidence)
         return row
 

@@ -28,13 +28,17 @@ WHEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def field(rng: np.random.Generator, slope: float) -> np.ndarray:
-    """Return a field with a 1/f**slope spectrum, as natural scenes have, standard deviation 1."""
-    fy = np.fft.fftfreq(HEIGHT)[:, None] * HEIGHT / WIDTH
-    radius = np.hypot(fy, np.fft.rfftfreq(WIDTH)[None, :])
+    """Return a field with a 1/f**slope spectrum, as natural scenes have, standard deviation 1.
+
+    It is cut out of a larger one: what a Fourier transform draws goes on at the other rim, as no scene does.
+    """
+    height, width = HEIGHT * 5 // 4, WIDTH * 5 // 4
+    fy = np.fft.fftfreq(height)[:, None] * height / width
+    radius = np.hypot(fy, np.fft.rfftfreq(width)[None, :])
     radius[0, 0] = 1.0
-    spectrum = np.fft.rfft2(rng.standard_normal((HEIGHT, WIDTH))) / radius**slope
+    spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / radius**slope
     spectrum[0, 0] = 0.0
-    drawn: np.ndarray = np.fft.irfft2(spectrum, s=(HEIGHT, WIDTH))
+    drawn: np.ndarray = np.fft.irfft2(spectrum, s=(height, width))[:HEIGHT, :WIDTH]
     drawn /= drawn.std()
     return drawn
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from .normal import SPREAD_PLANES, Look
 from .scene import BLUE, DETAIL, LUMA, RED, Map
 
-FINE, MIDDLE, COARSE, BROAD = 0, 1, 2, 3
-"""The octaves of detail."""
-TEXTURED: Final = (None, 2.0, 1.85, 1.8)
+MIDDLE, COARSE, BROAD = 0, 1, 2
+"""The octaves 1, 2 and 3 of detail."""
+TEXTURED: Final = (2.0, 1.85, 1.8)
 """Detail (log2 of levels) from which a cell of an octave has structure that can be lost: three levels, which noise of
 the night's gain stays under."""
 LEAST_CELLS: Final = 20

@@ -1,6 +1,6 @@
 """From measurements to named faults: one measurement for each, one ramp for each, no blend."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..models import Fault, FaultKind, FetchEvidence, Freshness, SceneContext
@@ -9,6 +9,7 @@ from .decode import Planes
 from .features import BLACK_LEVEL, MID_GREY
 from .gate import Gated
 from .history import Judgement
+from .kinds import SOFT, related
 from .light import CIVIL_DUSK
 from .ramps import CUT, HARD, SOFT_LIMIT, ramp
 from .soft import of_one_picture, of_size
@@ -58,6 +59,8 @@ NEUTRAL_TAIL: Final = 4
 """Distance of Cb and Cr from 128 in a grey row; wider than in a cell, for the colour that bleeds in above it."""
 END_GREY: Final = 0.05
 """Share of the last block row that is exactly 128, from which a closed JPEG was cut, if the decoder cannot tell."""
+NEGLIGIBLE: Final = 0.05
+"""Severity under which nothing is named: good pictures have as much of one thing or another."""
 NO_END: Final = 0.08
 """Severity of a missing end marker on a picture that is whole."""
 
@@ -73,7 +76,7 @@ def find(
     context: SceneContext,
     history: Judgement,
 ) -> list[Fault]:
-    """Return the faults of a decoded picture, one of a kind, the worst first; severities are 0..1.
+    """Return the faults of a decoded picture, one of a kind, the worst first; severities are NEGLIGIBLE..1.
 
     What may also be how a camera always looks is judged by ``history`` as soon as there is one.
     """
@@ -87,8 +90,15 @@ def find(
         *(history.faults if history.known else of_one_picture(features)),
     ]
     found.sort(key=lambda fault: fault.severity)
-    worst = {fault.kind: fault for fault in found if fault.severity > 0}
-    return sorted(worst.values(), key=lambda fault: fault.severity, reverse=True)
+    worst = {fault.kind: fault for fault in found if fault.severity >= NEGLIGIBLE}
+    named = sorted(worst.values(), key=lambda fault: fault.severity, reverse=True)
+    hard = [fault for fault in named if fault.kind not in SOFT]
+    return [fault for fault in named if fault.kind not in SOFT or not _explained(fault, hard)]
+
+
+def _explained(fault: Fault, hard: Sequence[Fault]) -> bool:
+    """Return whether a worse hard fault brings a soft one about, as black does dark."""
+    return any(other.severity >= fault.severity and related(other.kind, fault.kind) for other in hard)
 
 
 def _per_cent(share: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import kernels
 from .decode import Planes
@@ -15,6 +16,8 @@ UNWRITTEN_RANGE: Final = 1
 """Levels within a block that was never written, after one more JPEG compression."""
 STRIPE_SHARE: Final = 0.5
 """Share of the width that unwritten blocks of one row take up: slices are lost by rows, masks are boxes."""
+GREEN_LUMA: Final = (55, 105)
+"""Luma of the green of zero planes, after one more JPEG compression."""
 WHOLE_SHARE: Final = 0.95
 """Share of the width that they take up in one of the rows at least."""
 
@@ -30,6 +33,8 @@ LOST_FEATURES: Final[Mapping[str, str]] = {
 
 def measure_lost(planes: Planes) -> dict[str, float]:
     """Measure the stripes of unwritten blocks; every key of LOST_FEATURES is in the result."""
+    if not _may_have_stripes(planes.luma):
+        return dict.fromkeys(LOST_FEATURES, 0.0)
     low, high = kernels.cell_extremes(planes.luma, BLOCK)
     flat = high - low <= UNWRITTEN_RANGE
     level = low.astype(np.float32)
@@ -56,3 +61,16 @@ def measure_lost(planes: Planes) -> dict[str, float]:
         "lost_green": float(green[stripes].sum() > grey[stripes].sum()),
         "lost_step": step,
     }
+
+
+def _may_have_stripes(luma: NDArray[np.uint8]) -> bool:
+    """Return whether the middle of any row of blocks is even but for the steps between them, and of such a level."""
+    rows = luma[BLOCK // 2 :: BLOCK]
+    left, right = rows[:, :-1], rows[:, 1:]
+    even = np.maximum(left, right) - np.minimum(left, right) <= UNWRITTEN_RANGE
+    # Bytes that are too low wrap around.
+    even &= (left - np.uint8(MID_GREY[0]) <= MID_GREY[1] - MID_GREY[0]) | (
+        left - np.uint8(GREEN_LUMA[0]) <= GREEN_LUMA[1] - GREEN_LUMA[0]
+    )
+    most = int(np.count_nonzero(even, axis=1).max(initial=0))
+    return most >= WHOLE_SHARE * (BLOCK - 1) / BLOCK * left.shape[1]

@@ -40,7 +40,7 @@ PROMOTED: Final = 8
 ANCHORED: Final = 12
 """Rejected pictures that agree with one another after which a turned camera's new view takes the old one's place."""
 
-SPREAD_PLANES: Final = (LUMA, 2, 3)
+SPREAD_PLANES: Final = (LUMA, 1, 2)
 """Planes of the map whose straying is learnt cell by cell: luma, and detail of the octaves 1 and 2."""
 FIRST_SPREAD: Final = (6.0, 0.25, 0.25)
 """Straying that is assumed of them at first: levels, and octaves of detail; the median of the tuning scenes' cells."""

@@ -15,18 +15,18 @@ from .decode import Planes
 from .features import sampled
 
 type Map = NDArray[np.float32]
-"""(7, 18, 32): luma, detail of four octaves (log2), Cb and Cr less 128."""
+"""(6, 18, 32): luma, detail of three octaves (log2), Cb and Cr less 128."""
 
 GRID: Final = (32, 18)
 """Columns and rows of the map, whatever the size of the picture: a cell is 15 analysis pixels wide, small enough for a
 blotch on the lens and large enough for its detail to be a mean and no accident."""
 LUMA: Final = 0
-DETAIL: Final = slice(1, 5)
-BLUE: Final = 5
-RED: Final = 6
-PLANES: Final = 7
+DETAIL: Final = slice(1, 4)
+BLUE: Final = 4
+RED: Final = 5
+PLANES: Final = 6
 
-DETAIL_FLOOR: Final = (2.0, 1.0, 0.6, 0.5)
+DETAIL_FLOOR: Final = (1.0, 0.6, 0.5)
 """Levels added to the mean absolute Laplacian of an octave before its logarithm: what sensor noise of half a level
 leaves there, so that flat parts do not jump."""
 NOISE_FLOOR: Final = 0.25
@@ -62,15 +62,15 @@ def noise_of(noise: float) -> float:
 def map_of(planes: Planes, analysis: NDArray[np.uint8]) -> Map:
     """Return the map of a picture; ``analysis`` is its shrunken luma.
 
-    Detail of octave n is log2 of the mean absolute Laplacian (4-neighbour), in levels, of the analysis picture shrunk
-    by 2**n, plus DETAIL_FLOOR. A picture without colour has 0 in both colour planes.
+    Detail of octave n, from 1 on, is log2 of the mean absolute Laplacian (4-neighbour), in levels, of the analysis
+    picture shrunk by 2**n, plus DETAIL_FLOOR; in the analysis picture itself there is more noise than detail. Without
+    colour both colour planes are 0.
     """
     result = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
-    result[LUMA] = _grid_means(analysis)
     level = analysis.astype(np.float32)
+    result[LUMA] = _grid_means(level)
     for octave, floor in enumerate(DETAIL_FLOOR):
-        if octave:
-            level = kernels.halve(level)
+        level = kernels.halve(level)
         result[1 + octave] = np.log2(_grid_means(kernels.laplacian(level)) + np.float32(floor))
     if planes.blue is not None and planes.red is not None:
         points = GRID[0] * COLOUR_SAMPLES, GRID[1] * COLOUR_SAMPLES
@@ -92,13 +92,13 @@ def _picks(length: int, count: int) -> NDArray[np.intp]:
     return (np.arange(count) * length // count).astype(np.intp)
 
 
-def _grid_means(plane: NDArray[np.uint8] | NDArray[np.float32]) -> Map:
+def _grid_means(plane: NDArray[np.float32]) -> Map:
     """Return the means of the cells of GRID; of a plane that has fewer pixels than that, the pixels."""
     if plane.shape[0] < GRID[1] or plane.shape[1] < GRID[0]:
-        return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])].astype(np.float32)
+        return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])]
     rows, heights = _bounds(plane.shape[0], GRID[1])
     columns, widths = _bounds(plane.shape[1], GRID[0])
-    bands = np.add.reduceat(plane, rows, axis=0, dtype=np.float32)
+    bands = np.add.reduceat(plane, rows, axis=0)
     means: Map = np.add.reduceat(bands, columns, axis=1)
     means /= heights[:, None] * widths
     return means
@@ -106,5 +106,5 @@ def _grid_means(plane: NDArray[np.uint8] | NDArray[np.float32]) -> Map:
 
 def detail_of(seen: Map) -> float:
     """Return the detail (log2 of levels, octave 1) that three quarters of the cells do not exceed."""
-    values = np.sort(seen[DETAIL][1], axis=None)
+    values = np.sort(seen[DETAIL][0], axis=None)
     return float(values[int(FAINT_QUANTILE * (values.size - 1))])

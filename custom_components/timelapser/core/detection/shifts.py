@@ -104,21 +104,22 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
         return none
     jumps = np.minimum(np.abs(runs[unit:] - runs[:-unit]), LARGEST_JUMP * RUN)
     count = jumps.shape[0] - 2 * margin
-    at = jumps[margin:-margin]
+    jumping = (jumps[margin:-margin] > JUMP_EXCESS * RUN).mean(axis=1) >= TORN_LEAST
+    places = np.flatnonzero(jumping[:count]) + margin
 
     def beside(by: int) -> NDArray[np.int16]:
-        rows: NDArray[np.int16] = jumps[margin + by * unit :][:count]
+        rows: NDArray[np.int16] = jumps[places + by * unit]
         return rows
 
     around = np.maximum(np.maximum(beside(-2), beside(-3)), np.maximum(beside(2), beside(3)))
-    torn = at > around + around // 2 + JUMP_EXCESS * RUN
-    torn &= ~(flat[margin:-margin][:count] | flat[margin + unit :][:count])
+    torn = jumps[places] > around + around // 2 + JUMP_EXCESS * RUN
+    torn &= ~(flat[places] | flat[places + unit])
     widths = torn.mean(axis=1)
     found = [(0.0, 0.0, 0)]
     for place in np.argsort(widths)[-CANDIDATES:].tolist():
         if widths[place] < TORN_LEAST:
             continue
-        row = margin + place
+        row = int(places[place])
         above = _row(luma, row - depth + 1, depth, factor)
         below = _row(luma, row + unit, depth, factor)
         energies = sorted((float(np.vdot(above, above)), float(np.vdot(below, below))))
@@ -142,12 +143,15 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
 def _row(luma: NDArray[np.uint8], top: int, depth: int, factor: int) -> Row:
     """Return the steps along the mean of some rows, at analysis width and once around, without spikes, of mean 0."""
     width = luma.shape[1] // factor * factor
-    mean = luma[top : top + depth, :width].mean(axis=0, dtype=np.float32).reshape(-1, factor).mean(axis=1)
-    steps = np.roll(mean, -1) - mean
+    total = luma[top : top + depth, :width].sum(axis=0, dtype=np.uint16).reshape(-1, factor).sum(axis=1)
+    mean = total.astype(np.float32) / np.float32(depth * factor)
+    steps: Row = np.empty_like(mean)
+    np.subtract(mean[1:], mean[:-1], out=steps[:-1])
+    steps[-1] = mean[0] - mean[-1]
     limit = SPIKE * float(np.sqrt(np.vdot(steps, steps) / steps.size))
-    clipped: Row = np.clip(steps, -limit, limit)
-    clipped -= clipped.mean()
-    return clipped
+    np.clip(steps, -limit, limit, out=steps)
+    steps -= steps.mean()
+    return steps
 
 
 def _fit(one: Row, other: Row) -> tuple[float, float, float]:

@@ -6,23 +6,6 @@ from typing import Final
 from ..models import Fault, FaultKind
 from .ramps import HARD, SOFT_LIMIT, ramp
 
-SOFT: Final = frozenset(
-    (
-        FaultKind.BLUR,
-        FaultKind.NOISE,
-        FaultKind.CAST,
-        FaultKind.DARK,
-        FaultKind.BRIGHT,
-        FaultKind.FILM,
-        FaultKind.COVERED,
-        FaultKind.DIRT,
-        FaultKind.MOVED,
-        FaultKind.TOO_SMALL,
-        FaultKind.NO_END_MARKER,
-    )
-)
-"""Kinds that reject a picture only beyond SOFT_LIMIT, which they exceed against a learned normal alone."""
-
 BLUR: Final = (0.055, 0.020)
 """Sharpness: photographs of scenes 0.065..1.8, out of focus by 3 to 5 analysis pixels 0.013..0.045."""
 HEAVY_BLUR: Final = (0.100, 0.055)
@@ -42,9 +25,9 @@ CLIPPED: Final = (0.15, 0.28)
 DARK_PEAK: Final = (60.0, 30.0)
 """Highest luma outside the clock's bands: 99.9 % of the clean tuning pictures over 43, where a picture becomes suspect;
 a twentieth of the light leaves 9..16. Nights have a lamp somewhere."""
-FAINT: Final = (1.44, 1.14)
+FAINT: Final = (1.38, 1.10)
 """Detail (log2 of levels, octave 1) of the cell that three quarters of the picture do not reach: a quarter with less
-than 1.4 levels (1.27) is left of a scene behind a misted or covered lens; 98 % of the clean tuning pictures have more,
+than 1.3 levels (1.22) is left of a scene behind a misted or covered lens; 99 % of the clean tuning pictures have more,
 plain walls least."""
 FAINT_PEAK: Final = 230.0
 """Highest luma of such a picture: a lamp or the sun would be seen through fog and at night."""

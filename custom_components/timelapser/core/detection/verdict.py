@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..models import Fault, FaultKind, QualityPolicy, Sensitivity, Verdict
+from ..models import Fault, QualityPolicy, Sensitivity, Verdict
+from .kinds import SOFT, related
 from .ramps import SOFT_LIMIT
-from .soft import SOFT
 
 SECOND_SHARE: Final = 0.3
 """Part of the second worst, independent fault's penalty that is taken off as well."""
@@ -16,44 +16,6 @@ SUSPECT_MARGIN: Final = 25.0
 """Points above the reject limit under which a frame is kept but flagged."""
 HIGHEST_LIMIT: Final = 95.0
 """Score from which a frame is never flagged, however strict the limits."""
-
-_GROUPS: Final = (
-    frozenset((FaultKind.BLACK, FaultKind.WHITE, FaultKind.UNIFORM, FaultKind.GREY, FaultKind.GREEN, FaultKind.PINK)),
-    frozenset(
-        (
-            FaultKind.TRUNCATED,
-            FaultKind.NO_END_MARKER,
-            FaultKind.STREAM_DAMAGE,
-            FaultKind.GREY,
-            FaultKind.GREEN,
-            FaultKind.PINK,
-            FaultKind.BLOCK_LOSS,
-            FaultKind.BANDS,
-            FaultKind.TEARING,
-            FaultKind.SHEAR,
-            FaultKind.CHROMA_SHIFT,
-        )
-    ),
-    frozenset((FaultKind.STALE, FaultKind.FROZEN)),
-    frozenset(
-        (
-            FaultKind.BLUR,
-            FaultKind.NOISE,
-            FaultKind.TOO_SMALL,
-            FaultKind.FILM,
-            FaultKind.COVERED,
-            FaultKind.DIRT,
-            FaultKind.MOVED,
-            FaultKind.CAST,
-            FaultKind.PINK,
-            FaultKind.DARK,
-            FaultKind.BLACK,
-            FaultKind.BRIGHT,
-            FaultKind.WHITE,
-        )
-    ),
-)
-"""Kinds that one cause brings about together: only the worst of a group counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +39,9 @@ def score_of(faults: Sequence[Fault]) -> float:
     if not faults:
         return 100.0
     worst, *others = faults
-    second = next((fault for fault in others if not _related(worst.kind, fault.kind)), None)
+    second = next((fault for fault in others if not related(worst.kind, fault.kind)), None)
     penalty = worst.severity + (SECOND_SHARE * second.severity if second else 0.0)
     return round(max(0.0, 100.0 * (1.0 - penalty)), 1)
-
-
-def _related(one: FaultKind, other: FaultKind) -> bool:
-    """Return whether two faults are one seen twice."""
-    return one == other or any(one in group and other in group for group in _GROUPS)
 
 
 def verdict_of(score: float, faults: Sequence[Fault], limits: Limits) -> Verdict:
