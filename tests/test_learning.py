@@ -14,9 +14,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.timelapser.core.detection import Baseline
+from custom_components.timelapser.core.detection.normal import Normal
 from tests.calls import call
 from tests.conftest import ScriptedCamera, set_up, settle
-from tests.ledger import table
+from tests.ledger import BLACK, table
 from tests.surface import entity_id, state
 
 type NextSlot = Callable[..., Awaitable[None]]
@@ -117,3 +118,49 @@ async def test_the_reference_begins_anew(
 async def test_a_light_that_is_none(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None:
     with pytest.raises(vol.Invalid):
         await relearn(hass, camera_entry, light="dusk")
+
+
+def looks(hass: HomeAssistant) -> dict[str, int]:
+    """Return from how many pictures the catalogue's learned normal was made, by light."""
+    (row,) = table(hass, "cameras")
+    normal = Normal.from_bytes(row["normal"])
+    return {light.value: look.count for light, of_light in normal.looks.items() for look in of_light}
+
+
+async def test_the_learned_normal_survives_a_restart(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """After eight pictures of a light it is known, and the answer of the test tool says so."""
+    for _ in range(8):
+        assert (await look_now(hass, camera_entry))["learning"]
+        await next_slot()
+    assert looks(hass) == {"day": 8}
+    assert not (await look_now(hass, camera_entry))["learning"]
+    assert await hass.config_entries.async_unload(camera_entry.entry_id)
+    await set_up(hass, camera_entry)
+    assert not (await look_now(hass, camera_entry))["learning"]
+    await relearn(hass, camera_entry)
+    assert looks(hass) == {}
+    assert (await look_now(hass, camera_entry))["learning"]
+
+
+async def look_now(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """Return what the camera's picture is worth now."""
+    answer: dict[str, Any] = await call(hass, "evaluate_camera", entity_id=GARDEN)
+    found: dict[str, Any] = answer["cameras"][entry.entry_id]
+    return found
+
+
+async def test_the_learned_normal_is_written_only_when_something_was_learned(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """It is large, and a known look learns every few minutes only; a bad picture teaches nothing at all."""
+    for _ in range(9):
+        await next_slot()
+    (before,) = table(hass, "cameras")
+    camera.answer = BLACK
+    await next_slot()
+    camera.answer = camera.good
+    (after,) = table(hass, "cameras")
+    assert after["baseline"] != before["baseline"]
+    assert after["normal"] == before["normal"]

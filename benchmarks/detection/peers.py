@@ -1,7 +1,7 @@
 """What others would have said of the same pictures: their rules, written anew, and FFmpeg's own filters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 import math
 import os
@@ -90,7 +90,9 @@ def rules(path: Path) -> dict[str, float]:
     """Return how bad each rule finds a picture; needs OpenCV, as the seed does."""
     import cv2  # noqa: PLC0415
 
-    with _silenced():
+    colour = None
+    # A header that says 65,500 x 65,500 pixels raises; anything else that it cannot read gives nothing.
+    with _silenced(), suppress(cv2.error):
         colour = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if colour is None:
         # As shipped the seed gives 0, which it takes for the best score; the others are told by their tools' error.

@@ -57,6 +57,13 @@ class Guard:
         result = await self.hass.flow_step("options", menu["flow_id"], {"next_step_id": "quality"})
         await _answer(self.hass, "options", result, {"quality": options})
 
+    async def options(self) -> Json:
+        """Return the camera's options as its form shows them."""
+        menu = await self.hass.flow_start("options", self.entry_id)
+        form = await self.hass.flow_step("options", menu["flow_id"], {"next_step_id": "quality"})
+        await self.hass.flow_end("options", menu["flow_id"])
+        return {field["name"]: field["description"]["suggested_value"] for field in form["data_schema"]}
+
     async def entities(self) -> dict[str, str]:
         """Return the camera's entity ids by the key of their description (`degraded`, `connectivity`, `health` ...)."""
         prefix = f"{self.entry_id}_"

@@ -347,6 +347,10 @@ class HomeAssistant:
         """Answer the current step of a flow, return the next one (with `errors` when the answer was not taken)."""
         return await self._settled(kind, await self.rest("POST", f"{_FLOWS[kind]}/{flow_id}", answer))
 
+    async def flow_end(self, kind: FlowKind, flow_id: str) -> None:
+        """Give up a flow."""
+        await self.rest("DELETE", f"{_FLOWS[kind]}/{flow_id}")
+
     async def _settled(self, kind: FlowKind, result: Json) -> Json:
         """Wait until a step has stopped showing progress."""
         while result["type"] == "progress":

@@ -22,6 +22,7 @@ from benchmarks.detection import tables
 from benchmarks.detection.__main__ import main
 from benchmarks.detection.figures import Rate, auc, best_limit, wilson
 from benchmarks.detection.judge import Judge, Row
+from benchmarks.detection.page import BEGIN as MARK, END, NoMarksError, rewrite
 from benchmarks.detection.run import MissingCorpusError, collect
 from benchmarks.detection.sheet import draw
 from benchmarks.detection.tables import Groups
@@ -232,3 +233,25 @@ def test_a_sheet_shows_even_what_cannot_be_opened(tmp_path: Path) -> None:
     draw([replace(row(item("black", 2)), path=broken)], tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == (1600, 224)
+
+
+def test_the_page_gets_the_tables_between_its_marks(tmp_path: Path, corpus: Path) -> None:
+    """What is around the marks stays, and what was between them goes."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{MARK}\nold figures\n{END}\nafter\n", "utf-8")
+    assert main(["--accuracy", "--quick", "--jobs", "1", "--corpus", str(corpus), "--page", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old figures" not in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| hard severe, one picture")]
+    assert "at least 97 %" in line
+    assert "### Faults, on one picture" in text
+
+
+def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing here\n", "utf-8")
+    with pytest.raises(NoMarksError):
+        rewrite(page, {})
+    assert page.read_text("utf-8") == "nothing here\n"

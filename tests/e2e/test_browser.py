@@ -1,23 +1,23 @@
 """What a person sees in a browser: the set-up, devices, a dashboard, and Repairs."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 import time
 from urllib.parse import urlsplit
 
 import aiohttp
-from playwright.async_api import Locator, TimeoutError as NotInTimeError
+from playwright.async_api import Locator
 import psutil
 import pytest
 
 from scripts.dev.browser import Screen, browse, find_browser, flaws
 from scripts.dev.cameras import HttpCamera
 from scripts.dev.guard import CAPTURED, DEGRADED, DOMAIN, RECOVERED, Guard
-from scripts.dev.hass import Json
+from scripts.dev.hass import Events, Json
+from tests.core import pictures
 
 from .house import House, Post
+from .pages import choose, device_page, devices, judge_picture, shown_score, system
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium here")
 
@@ -28,6 +28,8 @@ DASHBOARD = "browser-test"
 GUARDED = "porch"
 TALL = 1660
 """Pixels of a window in which a long dialog has room."""
+CAMERA_PAGE, CAMERA_CARD = 1460, 950
+"""The same of the device page of a camera, and of a card with all its entities."""
 SITE = "Building site"
 """The camera that is set up by hand, and the name of its timelapse."""
 
@@ -61,49 +63,6 @@ async def screen(browser: Screen, request: pytest.FixtureRequest) -> AsyncIterat
     assert not browser.complaints, "\n".join(browser.complaints)
 
 
-@dataclass(frozen=True)
-class Device:
-    """A device of this integration."""
-
-    name: str
-    path: str
-
-
-async def _devices(house: House, entry_id: str) -> dict[str, Device]:
-    """Return the devices of an entry by their models."""
-    return {
-        device["model"]: Device(device["name_by_user"] or device["name"], f"/config/devices/device/{device['id']}")
-        for device in await house.hass.ws("config/device_registry/list")
-        if entry_id in device["config_entries"]
-    }
-
-
-async def _system(house: House) -> str:
-    """Return the id of the system's entry."""
-    entries = await house.hass.ws("config_entries/get", domain=DOMAIN)
-    return next(entry["entry_id"] for entry in entries if not entry["supports_options"])
-
-
-async def _device_page(screen: Screen, device: Device) -> Locator:
-    """Open the page of a device; return the cards that list its entities."""
-    await screen.open(device.path)
-    await screen.page.get_by_text(device.name, exact=True).first.wait_for()
-    return screen.page.locator("ha-device-entities-card")
-
-
-async def _choose(screen: Screen, dialog: Locator, name: str) -> None:
-    """Choose a camera in a form; on a busy machine its list closes again while the form is still moving in."""
-    item = screen.page.locator("ha-combo-box-item").get_by_text(name)
-    search = screen.page.get_by_role("textbox", name="Search")
-    for patience in (2, 4, 8, 16):
-        await dialog.locator("ha-selector-entity").click()
-        with suppress(NotInTimeError):
-            await search.last.fill(name, timeout=patience * 1000)
-            await item.click(timeout=patience * 1000)
-            return
-    raise AssertionError(f"{name} cannot be chosen")
-
-
 async def test_a_camera_is_set_up_by_hand(house: House, screen: Screen) -> None:
     """From the button *Add integration* to the first frame of the first timelapse."""
     camera = HttpCamera(house.folder)
@@ -119,7 +78,7 @@ async def test_a_camera_is_set_up_by_hand(house: House, screen: Screen) -> None:
         await choice.get_by_text("Timelapser", exact=True).click()
 
         await dialog.get_by_text("Choose a camera").wait_for()
-        await _choose(screen, dialog, SITE)
+        await choose(screen, dialog, SITE)
         await screen.shoot("setup-camera", dialog.locator("dialog"))
         await submit.click()
 
@@ -145,7 +104,7 @@ async def test_a_camera_is_set_up_by_hand(house: House, screen: Screen) -> None:
 
         guard = await Guard.find(house.hass, entity_id)
         assert guard is not None
-        cards = await _device_page(screen, (await _devices(house, guard.entry_id))[CAMERA])
+        cards = await device_page(screen, (await devices(house, guard.entry_id))[CAMERA])
         await cards.get_by_role("button", name="Press").click()
         await guard.wait_for("health", "online", 30)
         await screen.pictures(cards, 1)
@@ -268,30 +227,58 @@ async def test_repairs_show_pictures_hours_after_the_issue_was_made(annexe: Hous
 
 @pytest.mark.cameras(GUARDED)
 async def test_every_device_has_a_page(house: House, screen: Screen) -> None:
-    devices = await _devices(house, (await _experienced(house)).id)
-    cards = await _device_page(screen, devices[CAMERA])
-    for text in ("Quality score", "Health", "Degraded", "Connectivity", "Latest frame", "Capture now"):
+    known = await devices(house, (await _experienced(house)).id)
+    cards = await device_page(screen, known[CAMERA])
+    for text in ("Quality score", "Health", "Degraded", "Connectivity", "Latest frame", "Capture now", "Sensitivity"):
         await cards.get_by_text(text, exact=True).first.wait_for()
     await screen.pictures(cards, 2)
     for card in await cards.all():
         assert flaws(await screen.text(card)) == []
-    await screen.shoot("device-camera")
+    await screen.shoot("device-camera", height=CAMERA_PAGE)
 
-    cards = await _device_page(screen, devices[TIMELAPSE])
+    cards = await device_page(screen, known[TIMELAPSE])
     for text in ("Images", "Next capture", "State", "Recording"):
         await cards.get_by_text(text, exact=True).first.wait_for()
     for card in await cards.all():
         assert flaws(await screen.text(card)) == []
     await screen.shoot("device-timelapse")
 
-    await _device_page(screen, next(iter((await _devices(house, await _system(house))).values())))
+    await device_page(screen, next(iter((await devices(house, await system(house))).values())))
     await screen.page.get_by_text("Connected devices").wait_for()
     assert flaws(await screen.text()) == []
 
     await screen.open(f"/config/integrations/integration/{DOMAIN}")
-    await screen.page.get_by_text(devices[TIMELAPSE].name, exact=True).first.wait_for()
+    await screen.page.get_by_text(known[TIMELAPSE].name, exact=True).first.wait_for()
     assert flaws(await screen.text()) == []
     await screen.shoot("integration")
+
+
+@pytest.mark.cameras(GUARDED)
+async def test_a_picture_is_tested_in_the_options(house: House, screen: Screen) -> None:
+    """First a real still of the camera that is cut off, then the same still whole."""
+    post = await _experienced(house)
+    still = await house.hass.snapshot(post.entity_id)
+    await screen.open(f"/config/integrations/integration/{DOMAIN}")
+    row = screen.page.locator("ha-config-entry-row").filter(has_text=post.name.capitalize())
+    await row.get_by_role("button", name="Configure").first.click()
+    dialog = screen.page.locator("dialog-data-entry-flow")
+    await dialog.get_by_text("How strictly to judge").wait_for()
+    await dialog.get_by_text("Test a picture").click()
+    await dialog.get_by_text("Choose a picture").wait_for()
+    assert flaws(await screen.text(dialog)) == []
+
+    lines = await judge_picture(screen, dialog, pictures.cut(still, 0.6))
+    await screen.shoot("test-picture", dialog.locator("dialog"), height=TALL)
+    assert shown_score(lines) < 50
+    assert any("bad, it would be rejected" in line for line in lines)
+    assert any(line.startswith("Truncated") for line in lines)
+
+    await dialog.get_by_text("Test another picture").click()
+    await dialog.get_by_text("Choose a picture").wait_for()
+    lines = await judge_picture(screen, dialog, still)
+    assert shown_score(lines) > 75
+    assert any(line.endswith("(good)") for line in lines)
+    assert "None" in lines
 
 
 async def _make_dashboard(house: House, cards: list[Json]) -> None:
@@ -324,7 +311,50 @@ async def test_a_dashboard_shows_every_entity(house: House, screen: Screen) -> N
         await screen.page.get_by_text(states[entity_id]["attributes"]["friendly_name"], exact=True).first.wait_for()
     await screen.pictures(screen.page.locator("hui-picture-entity-card"), len(pictures))
     assert flaws(await screen.text()) == []
-    await screen.shoot("dashboard")
+    await screen.shoot("dashboard", height=CAMERA_CARD)
+
+
+def _reloads(heard: Events, entities: dict[str, str]) -> bool:
+    """Return whether an entry was reloaded, which its entities show."""
+    return any(
+        item["data"]["new_state"]["state"] == "unavailable"
+        for item in heard.items
+        if item["data"]["entity_id"] in entities.values() and item["data"]["new_state"] is not None
+    )
+
+
+@pytest.mark.cameras(GUARDED)
+async def test_sensitivity_is_chosen_and_learning_begins_anew(house: House, screen: Screen) -> None:
+    """A choice interrupts nothing; that an entity is enabled does, and shows that this would be seen."""
+    post = await _experienced(house)
+    entities = await post.guard.entities()
+    relearn = entities.pop("relearn")
+    device = (await devices(house, post.id))[CAMERA]
+    async with house.hass.events("state_changed") as heard:
+        cards = await device_page(screen, device)
+        for words, value in (("High", "high"), ("Medium", "medium")):
+            await cards.locator("ha-select").click()
+            await screen.page.locator("ha-dropdown-item:visible").get_by_text(words, exact=True).click()
+            await post.state("sensitivity", value)
+            assert (await post.guard.options())["sensitivity"] == value
+        # By the next slot a reload would have been seen.
+        await post.event(CAPTURED, since=len(house.events))
+        assert not _reloads(heard, entities)
+
+        assert await house.hass.state(relearn) is None
+        await house.hass.ws("config/entity_registry/update", entity_id=relearn, disabled_by=None)
+        # Home Assistant waits for half a minute in case that more follows.
+        await post.until("reload", lambda: _reloads(heard, entities), 90)
+    await house.hass.wait_for_state(relearn, "unknown")
+
+    mark = len(house.events)
+    assert post.events(CAPTURED)
+    cards = await device_page(screen, device)
+    await cards.locator("hui-button-entity-row").filter(has_text="Re-learn").get_by_text("Press").click()
+    await house.hass.wait_for_state(relearn)
+    answer = await house.hass.call(DOMAIN, "relearn", {"entity_id": post.entity_id}, return_response=True)
+    learned = sum(answer["cameras"][post.id]["forgotten"].values())
+    await post.until("forgetting", lambda: len(post.events(CAPTURED, since=mark)) >= learned, 3)
 
 
 async def test_what_is_wrong_would_be_seen(house: House, browser: Screen) -> None:

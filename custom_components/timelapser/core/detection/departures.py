@@ -16,6 +16,10 @@ TEXTURED: Final = (2.0, 1.85, 1.8)
 the night's gain stays under."""
 LEAST_CELLS: Final = 20
 """Textured cells, of 576, without which detail is not judged: sky, fog, plain walls."""
+NEAR_ROWS: Final = 12
+"""Rows of cells above what is near: fog leaves it its detail, and a misted lens does not."""
+LEAST_NEAR: Final = 10
+"""Textured cells there that have a say."""
 LIKELY_CELLS: Final = 40
 """Textured cells over which the loss is spread at least, so that two cells of a bare scene are no disaster."""
 ROW_REACH: Final = 1
@@ -44,6 +48,8 @@ LEAST_LIT: Final = 0.1
 """Share of the cells that must be lit so."""
 MOST_SATURATION: Final = 1.25
 """Times the usual colour: sun after rain. Less colour, down to none, is weather."""
+WHITE: Final = 225
+"""Luma over which a cell is nearly white; fog and overcast skies are grey beside it."""
 DARKEST: Final = 4.0
 """Levels added to luma before it is divided."""
 
@@ -52,12 +58,12 @@ class Departure(NamedTuple):
     """How a picture departs from a look.
 
     ``blur``: octaves by which fine detail is weaker against coarse than usual; ``loss``: octaves of detail lost in
-    the median cell; ``gone``: mean octaves lost beyond what is usual and what the light takes from the whole row, 0..2;
-    ``gone_share``: share of the textured cells that lost so; ``compact``: how much they are one spot, 0 scattered to 1;
-    ``new``: share of all cells with detail where there was
+    the median cell, or in that of the lower third if that is less; ``gone``: mean octaves lost beyond what is usual and
+    what the light takes from the whole row, 0..2; ``gone_share``: share of the textured cells that lost so;
+    ``compact``: how much they are one spot, 0 scattered to 1; ``new``: share of all cells with detail where there was
     none; ``likeness``: correlation of the detail's places, -1..1; ``cast``: mean distance of colours from the usual
-    ones, paler ones left out, levels of Cb and Cr; ``brighter``: octaves; ``lighter``: levels; ``noisier``: octaves;
-    ``structure``: cells with structure as a part of the usual.
+    ones, paler ones left out, levels of Cb and Cr; ``brighter``: octaves; ``lighter``: levels; ``white``: share of the
+    cells more that are nearly white; ``noisier``: octaves; ``structure``: cells with structure as a part of the usual.
     """
 
     blur: float
@@ -70,6 +76,7 @@ class Departure(NamedTuple):
     cast: float
     brighter: float
     lighter: float
+    white: float
     noisier: float
     structure: float
 
@@ -84,6 +91,9 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
     structure = 1.0
     if count >= LEAST_CELLS:
         loss = -float(np.median(step[MIDDLE][textured]))
+        near = textured[NEAR_ROWS:]
+        if int(np.count_nonzero(near)) >= LEAST_NEAR:
+            loss = min(loss, -float(np.median(step[MIDDLE][NEAR_ROWS:][near])))
         spread = look.spread[SPREAD_PLANES.index(1 + MIDDLE)]
         lost = -(step[MIDDLE] - _light_gain(step[MIDDLE], textured)) - (FREE_LOSS + FREE_SPREADS * spread)
         lost = np.clip(lost, 0, MOST_LOSS) * textured
@@ -108,6 +118,7 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
         cast=_cast(seen, look.mean),
         brighter=float(np.log2((luma + DARKEST) / (usual_luma + DARKEST))),
         lighter=luma - usual_luma,
+        white=float((seen[LUMA] > WHITE).mean() - (look.mean[LUMA] > WHITE).mean()),
         noisier=noise - look.noise,
         structure=structure,
     )

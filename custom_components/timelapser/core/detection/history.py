@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from ..models import Fault, FaultKind, Light
 from .departures import Departure, compare
-from .normal import ANCHORED, PROMOTED, Look, Normal, Pending
+from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
 from .ramps import HARD, SOFT_LIMIT, ramp
-from .scene import Seen
+from .scene import BLUE, Seen
 
 BLURRED: Final = (0.12, 0.42)
 """Octaves of fine against coarse detail. Good pictures of the tuning series by day 99 % under 0.08; a lens 3 pixels (of
 1280) out of focus 0.46 and more, a shaken camera 0.33 and more."""
+BLURRED_BY_NIGHT: Final = (0.30, 0.80)
+"""The same of nights and dusks: the switch to infrared light costs up to 0.55, as the lens bends it less."""
 LOST: Final = (0.6, 1.6)
 """Octaves of detail lost in the median cell: by day 99 % under 0.41, a misted lens 1.3 and more."""
 GONE: Final = (0.012, 0.044)
@@ -25,15 +29,21 @@ LIGHTER: Final = (35.0, 75.0)
 BRIGHTER: Final = (0.35, 0.75)
 """Levels and octaves of luma above the usual, both at once: by day 99 % under 28 and 0.37, twice the light 65 and 0.6
 and more."""
+WHITER: Final = (0.02, 0.12)
+"""Share of cells more that are nearly white: lit fog has none, too much light by day 0.2 and more."""
 DARKER: Final = (0.9, 1.6)
 """Octaves below the usual: by day 99 % under 0.35, a sixth of the light 1.8."""
 NOISIER: Final = (0.8, 1.8)
 """Octaves of noise above the usual: by day 99 % under 0.2; noise of 38 levels at 720p 2 and more."""
+NOISIER_BY_NIGHT: Final = (1.2, 2.4)
+"""The same of nights and dusks, when the gain is what the light lacks."""
 
 RELIT: Final = 0.25
 """Octaves by which the whole picture is lighter or darker when the light on the scene is another."""
 RELIT_BY_DAY: Final = (0.5, 1.1)
 """The same by day, when clouds alone make 0.37, and too little light is a fault of its own."""
+RELIT_ANYHOW: Final = 0.5
+"""The same of nights and dusks, when lamps, infrared light and lit fog may change all else as well."""
 RELIT_BLUR: Final = 0.6
 """Octaves of fine against coarse detail that it may lack: dusk by infrared up to 0.54, a creeping focus 0.78."""
 RELIT_LIKENESS: Final = 0.8
@@ -56,8 +66,11 @@ ONE_SPOT: Final = 0.5
 more."""
 PASSING: Final = 0.18
 """Share of the textured cells that a passing thing may hide; what covers a quarter of the view hides 0.2 and more."""
+MOST_LOST: Final = 1.1
+"""Octaves that the rest of the picture may lose meanwhile, to fog."""
 COVERED_DARKER: Final = 0.6
 """Octaves of light that it takes away as well; mist lets the light through."""
+_OVER_ALL: Final = (FaultKind.BLUR, FaultKind.FILM, FaultKind.CAST, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
 AGREES: Final = 0.25
 """Severity up to which a picture counts as showing the same as a pending look."""
 
@@ -67,7 +80,7 @@ class Judgement:
     """What the learned normal says: faults worst first, which look fits best (None: a pending or no one).
 
     ``known`` tells whether there was anything to compare with, ``relit`` that only the light is new, ``moved`` that the
-    camera looks elsewhere.
+    camera looks elsewhere, ``young`` that the picture differs all over from a look that may itself be the exception.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -75,52 +88,65 @@ class Judgement:
     known: bool = False
     relit: bool = False
     moved: bool = False
+    young: bool = False
 
 
 def judge(normal: Normal, seen: Seen) -> Judgement:
     """Return what the normal of its light mode says of a picture; without one, that of the mode that is usual then."""
     usual = normal.expected(seen.when, seen.sun)
     odd_light = usual is not None and usual is not seen.light
-    looks = normal.known(seen.light)
+    looks = _comparable(normal.known(seen.light), seen)
     if not looks and usual is not None:
-        looks = normal.known(usual)
+        looks = _comparable(normal.known(usual), seen)
     if not looks or normal.size != seen.size:
         return Judgement()
     compared = [(look, compare(seen.map, seen.noise, look)) for look in looks]
-    judged = [(look, departure, tuple(_faults(departure))) for look, departure in compared]
+    judged = [(look, departure, tuple(_faults(departure, seen.light))) for look, departure in compared]
     best, departure, faults = min(judged, key=lambda each: _worst(each[2]))
     own = normal.looks.get(seen.light, ())
     at = next((index for index, look in enumerate(own) if look is best), None)
     relit = _worst(faults) > AGREES and not odd_light and _is_relit(departure, seen.light)
+    young = best.young and bool(faults) and faults[0].kind in _OVER_ALL
     if relit or (seen.light is not Light.DAY and not odd_light and _only_light(faults)):
         faults = tuple(_doubted(fault) for fault in faults)
     elif _may_pass(departure):
         faults = tuple(_doubted(fault) if fault.kind in _IN_PLACES else fault for fault in faults)
     moved = any(fault.kind is FaultKind.MOVED and fault.severity > SOFT_LIMIT for fault in faults)
-    return Judgement(faults, None if relit else at, known=True, relit=relit, moved=moved)
+    return Judgement(faults, None if relit else at, known=True, relit=relit, moved=moved, young=young)
 
 
-def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> Normal:
+def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool, sound: bool) -> Normal:
     """Return what is normal after a picture: accepted ones teach, rejected ones only that the camera was turned.
 
     A turned camera and a new light on the known scene are first pending: 12 rejected pictures that agree make the
-    former normal and the rest forgotten, 8 accepted ones the latter a look of its own. What is normal stays the very
+    former normal and the rest forgotten, 8 accepted ones the latter a look of its own. So do 8 rejected ones that are
+    ``sound`` by themselves, while what they are compared with is young: that was a lamp or a switch, and these are the
+    rule. What is normal stays the very
     same object when nothing was learnt.
     """
-    if not kept and not judgement.moved:
+    corrects = not kept and judgement.young and sound
+    if not kept and not judgement.moved and not corrects:
         return normal
     if normal.size != seen.size:
         return _of_other_size(normal, seen)
     if normal.strange:
         normal = replace(normal, strange=0)
-    if judgement.relit or judgement.moved:
+    if judgement.relit or judgement.moved or corrects:
         return _waiting(normal, seen, moved=judgement.moved)
     own = normal.looks.get(seen.light, ())
-    at = judgement.look if judgement.look is not None else (0 if own else None)
+    at = judgement.look
+    if at is None:
+        at = next((index for index, look in enumerate(own) if not look.known and _comparable((look,), seen)), None)
     look = _taught(None if at is None else own[at], seen)
     if at is not None and look is own[at]:
         return normal
     return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
+
+
+def _comparable(looks: tuple[Look, ...], seen: Seen) -> tuple[Look, ...]:
+    """Return the looks that a picture can be compared with: a night by infrared light says nothing of colours."""
+    coloured = float(np.abs(seen.map[BLUE:]).mean()) >= COLOURLESS
+    return tuple(look for look in looks if not (coloured and look.colourless and look.young))
 
 
 def _taught(look: Look | None, seen: Seen) -> Look:
@@ -144,7 +170,7 @@ def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
         pending is not None
         and pending.light is seen.light
         and pending.moved is moved
-        and _worst(tuple(_faults(compare(seen.map, seen.noise, pending.look)))) <= AGREES
+        and _worst(tuple(_faults(compare(seen.map, seen.noise, pending.look), seen.light))) <= AGREES
     )
     look = _taught(pending.look if agrees and pending is not None else None, seen)
     if moved and look.count >= ANCHORED:
@@ -166,6 +192,8 @@ def _worst(faults: tuple[Fault, ...]) -> float:
 def _is_relit(departure: Departure, light: Light) -> bool:
     """Return whether the scene is the known one in another light of the same colour."""
     change = abs(departure.brighter)
+    if light is not Light.DAY and change >= RELIT_ANYHOW:
+        return True
     return (
         (RELIT_BY_DAY[0] <= change <= RELIT_BY_DAY[1] if light is Light.DAY else change >= RELIT)
         and departure.blur <= RELIT_BLUR
@@ -178,7 +206,7 @@ def _is_relit(departure: Departure, light: Light) -> bool:
 def _may_pass(departure: Departure) -> bool:
     """Return whether weather or one thing that passes by may hide parts of the scene; the rest is as ever."""
     one_thing = departure.compact >= ONE_SPOT and departure.gone_share < PASSING
-    return departure.loss < LOST[0] and (one_thing or departure.structure >= STORMY)
+    return departure.loss < MOST_LOST and (one_thing or departure.structure >= STORMY)
 
 
 def _only_light(faults: tuple[Fault, ...]) -> bool:
@@ -186,27 +214,29 @@ def _only_light(faults: tuple[Fault, ...]) -> bool:
     return bool(faults) and faults[0].kind in (FaultKind.DARK, FaultKind.BRIGHT, FaultKind.CAST)
 
 
-def _faults(departure: Departure) -> Iterator[Fault]:
+def _faults(departure: Departure, light: Light) -> Iterator[Fault]:
     """Yield the faults of a departure, the worst first."""
-    found = [fault for fault in _named(departure) if fault.severity > 0]
+    found = [fault for fault in _named(departure, light) if fault.severity > 0]
     yield from sorted(found, key=lambda fault: fault.severity, reverse=True)
 
 
-def _named(departure: Departure) -> Iterator[Fault]:
+def _named(departure: Departure, light: Light) -> Iterator[Fault]:
+    by_day = light is Light.DAY
     blur, loss, gone = departure.blur, departure.loss, departure.gone
     words = f"fine detail is {2**-blur * 100:.0f} % of what is usual here"
-    yield Fault(FaultKind.BLUR, HARD * ramp(blur, BLURRED), words=words)
+    yield Fault(FaultKind.BLUR, HARD * ramp(blur, BLURRED if by_day else BLURRED_BY_NIGHT), words=words)
     yield Fault(_of_loss(departure), HARD * ramp(loss, LOST), words=f"{_left(loss)} of the usual detail is left")
     words = f"{departure.gone_share * 100:.0f} % of the parts with detail have lost it"
     yield Fault(_of_gone(departure), HARD * ramp(gone, GONE), words=words)
     words = f"colours are {departure.cast:.0f} levels from the usual ones"
     yield Fault(FaultKind.CAST, HARD * ramp(departure.cast, CAST), words=words)
-    severity = HARD * min(ramp(departure.lighter, LIGHTER), ramp(departure.brighter, BRIGHTER))
+    lit = min(ramp(departure.lighter, LIGHTER), ramp(departure.brighter, BRIGHTER), ramp(departure.white, WHITER))
+    severity = HARD * lit
     yield Fault(FaultKind.BRIGHT, severity, words=f"{2**departure.brighter:.1f} times the usual light")
     words = f"{2**departure.brighter * 100:.0f} % of the usual light"
     yield Fault(FaultKind.DARK, HARD * ramp(-departure.brighter, DARKER), words=words)
     words = f"{2**departure.noisier:.1f} times the usual noise"
-    yield Fault(FaultKind.NOISE, HARD * ramp(departure.noisier, NOISIER), words=words)
+    yield Fault(FaultKind.NOISE, HARD * ramp(departure.noisier, NOISIER if by_day else NOISIER_BY_NIGHT), words=words)
 
 
 def _left(octaves: float) -> str:

@@ -73,4 +73,4 @@ def _may_have_stripes(luma: NDArray[np.uint8]) -> bool:
         left - np.uint8(GREEN_LUMA[0]) <= GREEN_LUMA[1] - GREEN_LUMA[0]
     )
     most = int(np.count_nonzero(even, axis=1).max(initial=0))
-    return most >= WHOLE_SHARE * (BLOCK - 1) / BLOCK * left.shape[1]
+    return bool(most >= WHOLE_SHARE * (BLOCK - 1) / BLOCK * left.shape[1])

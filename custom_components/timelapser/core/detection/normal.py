@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..models import Light
 from .light import CIVIL_DUSK, HIGH_SUN
-from .scene import GRID, LUMA, PLANES, Map
+from .scene import BLUE, GRID, LUMA, PLANES, Map
 
 VERSION: Final = 1
 """Of the serialised form."""
@@ -40,9 +40,14 @@ PROMOTED: Final = 8
 ANCHORED: Final = 12
 """Rejected pictures that agree with one another after which a turned camera's new view takes the old one's place."""
 
-SPREAD_PLANES: Final = (LUMA, 1, 2)
-"""Planes of the map whose straying is learnt cell by cell: luma, and detail of the octaves 1 and 2."""
-FIRST_SPREAD: Final = (6.0, 0.25, 0.25)
+YOUNG: Final = timedelta(hours=18)
+"""Age under which a look has not seen both the day and the night of a room."""
+COLOURLESS: Final = 1.5
+"""Levels of Cb and Cr under which a look has no colour: half of what makes a picture monochrome, which counts both."""
+
+SPREAD_PLANES: Final = (LUMA, 1, 2, 3)
+"""Planes of the map whose straying is learnt cell by cell: luma and detail."""
+FIRST_SPREAD: Final = (6.0, 0.25, 0.25, 0.25)
 """Straying that is assumed of them at first: levels, and octaves of detail; the median of the tuning scenes' cells."""
 FIRST_NOISE: Final = 0.25
 """The same of the noise, octaves."""
@@ -57,7 +62,7 @@ MOST_HABITS: Final = 65_000
 _LIGHTS: Final = tuple(Light)
 _HOURS: Final = 24
 _HABITS: Final = (_HOURS + 3, len(_LIGHTS))
-_HEAD: Final = struct.Struct("<Idff")
+_HEAD: Final = struct.Struct("<Iddff")
 _NORMAL: Final = struct.Struct("<HHBBBB")
 _PENDING: Final = struct.Struct("<?B?")
 _MAPS: Final = PLANES + len(SPREAD_PLANES)
@@ -69,7 +74,8 @@ class Look:
     """How the scene looks in one light: running means over accepted pictures, robust against single odd ones.
 
     ``mean`` is a map (``scene.map_of``), ``spread`` the mean absolute straying of SPREAD_PLANES from it; ``noise``
-    (log2 of analysis levels) and ``noise_spread`` the same of the noise. ``learned_at`` is when it last learnt.
+    (log2 of analysis levels) and ``noise_spread`` the same of the noise. It first learnt at ``since`` and last at
+    ``learned_at``.
     """
 
     count: int
@@ -77,6 +83,7 @@ class Look:
     spread: NDArray[np.float32]
     noise: float
     noise_spread: float
+    since: datetime
     learned_at: datetime
 
     @classmethod
@@ -84,12 +91,24 @@ class Look:
         """Return a look of one picture."""
         spread = np.empty((len(SPREAD_PLANES), *seen.shape[1:]), np.float32)
         spread[:] = np.array(FIRST_SPREAD, np.float32)[:, None, None]
-        return cls(count=1, mean=seen, spread=spread, noise=noise, noise_spread=FIRST_NOISE, learned_at=when)
+        return cls(
+            count=1, mean=seen, spread=spread, noise=noise, noise_spread=FIRST_NOISE, since=when, learned_at=when
+        )
 
     @property
     def known(self) -> bool:
         """Return whether pictures may be judged by it."""
         return self.count >= KNOWN
+
+    @property
+    def young(self) -> bool:
+        """Return whether it has not seen a whole day yet: what came first may have been the exception."""
+        return self.learned_at - self.since < YOUNG
+
+    @property
+    def colourless(self) -> bool:
+        """Return whether it is without colour, as infrared light is."""
+        return float(np.abs(self.mean[BLUE:]).mean()) < COLOURLESS
 
     def learned(self, seen: Map, noise: float, when: datetime) -> Self:
         """Return the look after one more accepted picture; a known one learns every few minutes only."""
@@ -119,14 +138,16 @@ class Look:
 
     def to_bytes(self) -> bytes:
         """Return it as bytes: half precision is finer than what any limit asks for."""
-        head = _HEAD.pack(self.count, self.learned_at.timestamp(), self.noise, self.noise_spread)
+        head = _HEAD.pack(
+            self.count, self.since.timestamp(), self.learned_at.timestamp(), self.noise, self.noise_spread
+        )
         maps: bytes = np.concatenate([self.mean, self.spread]).astype("<f2").tobytes()
         return head + maps
 
     @classmethod
     def from_bytes(cls, data: bytes, offset: int) -> tuple[Self, int]:
         """Return a look, and where its bytes end; raises struct.error, ValueError, OverflowError or OSError."""
-        count, learned_at, noise, noise_spread = _HEAD.unpack_from(data, offset)
+        count, since, learned_at, noise, noise_spread = _HEAD.unpack_from(data, offset)
         offset += _HEAD.size
         maps = np.frombuffer(data, "<f2", _LOOK_BYTES // 2, offset).astype(np.float32)
         maps = maps.reshape(_MAPS, GRID[1], GRID[0])
@@ -138,6 +159,7 @@ class Look:
             spread=maps[PLANES:],
             noise=noise,
             noise_spread=noise_spread,
+            since=datetime.fromtimestamp(since, UTC),
             learned_at=datetime.fromtimestamp(learned_at, UTC),
         )
         return look, offset + _LOOK_BYTES
@@ -145,7 +167,7 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pending:
-    """A look that may become normal: ``moved`` tells a turned camera from a new light on the known scene."""
+    """A look that may become normal; ``moved`` tells that all others go then."""
 
     light: Light
     look: Look

@@ -17,9 +17,9 @@ NOISE: Final = (5.0, 10.0)
 """Analysis levels of noise: foliage and fur reach 7, night gain 2, a sensor noise of 40 levels at 1080p 12."""
 STATIC_NOISE: Final = 6.0
 """Analysis levels of noise over which a picture whose structure is smaller than its noise has no scene in it."""
-CAST: Final = (0.010, 0.082)
-"""Share of cells with a pink cast. Clean tuning pictures 0..0.009; a stuck infrared filter 0.07..1, lost green 0..1.
-Suspect from a twentieth of the picture; sunsets and beds of flowers that reach it are kept all the same."""
+CAST: Final = (0.05, 0.32)
+"""Share of cells with a pink cast: clean tuning pictures 0..0.009, but sunsets and beds of flowers may have more; a
+stuck infrared filter 0.07..1, lost green 0..1. Suspect from a fifth of the picture."""
 CLIPPED: Final = (0.15, 0.28)
 """Share of clipped pixels: snow and sun up to 0.21 of the clean tuning pictures, four times the light 0.23..1."""
 DARK_PEAK: Final = (60.0, 30.0)
@@ -33,6 +33,10 @@ FAINT_PEAK: Final = 230.0
 """Highest luma of such a picture: a lamp or the sun would be seen through fog and at night."""
 SMALL_SIDE: Final = 120
 """Pixels of the shorter side under which details are lost whatever the camera."""
+
+
+SOUND: Final = 0.25
+"""Severity of soft faults under which a picture is sound by itself: it is not suspect."""
 
 
 def of_one_picture(features: Mapping[str, float]) -> Iterator[Fault]:
