@@ -26,7 +26,7 @@ from .light import light_of
 from .lost import measure_lost
 from .prints import Print
 from .scene import Seen, detail_of, map_of, noise_of
-from .soft import SOUND, of_one_picture
+from .soft import is_sound
 
 
 class _Clock:
@@ -161,7 +161,7 @@ class Detector:
         if decided.kept:
             baseline = baseline.learned(light, None if repeated or difference is None else difference.change)
         if seen is not None:
-            sound = all(fault.severity < SOUND for fault in of_one_picture(features))
+            sound = is_sound(features)
             baseline = replace(
                 baseline, normal=learned(baseline.normal, judgement, seen, kept=decided.kept, sound=sound)
             )

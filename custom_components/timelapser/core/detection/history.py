@@ -8,6 +8,7 @@ import numpy as np
 
 from ..models import Fault, FaultKind, Light
 from .departures import Departure, compare
+from .light import HIGH_SUN
 from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
 from .ramps import HARD, SOFT_LIMIT, ramp
 from .scene import BLUE, Seen
@@ -43,7 +44,9 @@ RELIT: Final = 0.25
 RELIT_BY_DAY: Final = (0.5, 1.1)
 """The same by day, when clouds alone make 0.37, and too little light is a fault of its own."""
 RELIT_ANYHOW: Final = 0.5
-"""The same of nights and dusks, when lamps, infrared light and lit fog may change all else as well."""
+"""The same of nights and dusks, when lamps, infrared light and lit fog may change most else as well."""
+LEAST_STRUCTURE: Final = 0.1
+"""Part of the structure that is asked for then; behind a cap or a cover there is less."""
 RELIT_BLUR: Final = 0.6
 """Octaves of fine against coarse detail that it may lack: dusk by infrared up to 0.54, a creeping focus 0.78."""
 RELIT_LIKENESS: Final = 0.8
@@ -96,8 +99,9 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     usual = normal.expected(seen.when, seen.sun)
     odd_light = usual is not None and usual is not seen.light
     looks = _comparable(normal.known(seen.light), seen)
-    if not looks and usual is not None:
-        looks = _comparable(normal.known(usual), seen)
+    # No yard is dark under a high sun; a room may be at any hour.
+    if usual is not None and (not looks or (odd_light and seen.sun is not None and seen.sun >= HIGH_SUN)):
+        looks = _comparable(normal.known(usual), seen) or looks
     if not looks or normal.size != seen.size:
         return Judgement()
     compared = [(look, compare(seen.map, seen.noise, look)) for look in looks]
@@ -193,7 +197,7 @@ def _is_relit(departure: Departure, light: Light) -> bool:
     """Return whether the scene is the known one in another light of the same colour."""
     change = abs(departure.brighter)
     if light is not Light.DAY and change >= RELIT_ANYHOW:
-        return True
+        return departure.structure >= LEAST_STRUCTURE
     return (
         (RELIT_BY_DAY[0] <= change <= RELIT_BY_DAY[1] if light is Light.DAY else change >= RELIT)
         and departure.blur <= RELIT_BLUR

@@ -36,7 +36,7 @@ SMALL_SIDE: Final = 120
 
 
 SOUND: Final = 0.25
-"""Severity of soft faults under which a picture is sound by itself: it is not suspect."""
+"""Severity of a soft fault under which a picture is sound by itself: it is not suspect."""
 
 
 def of_one_picture(features: Mapping[str, float]) -> Iterator[Fault]:
@@ -59,6 +59,11 @@ def of_one_picture(features: Mapping[str, float]) -> Iterator[Fault]:
     if "detail" in features and features["peak"] < FAINT_PEAK:
         words = "there is hardly any detail anywhere"
         yield Fault(FaultKind.FILM, SOFT_LIMIT * ramp(features["detail"], FAINT), words=words)
+
+
+def is_sound(features: Mapping[str, float]) -> bool:
+    """Return whether nothing soft is wrong with a picture by itself; that a scene is bare is no fault of the camera."""
+    return all(fault.severity < SOUND for fault in of_one_picture(features) if fault.kind is not FaultKind.FILM)
 
 
 def of_size(size: tuple[int, int], expected: tuple[int, int] | None) -> Iterator[Fault]:
