@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from .items import Item
+from .items import DECAY, Item
 from .light import Plane, noisy, randomness
 from .sensor import out_of_focus, soiled
 from .sequences import World
@@ -34,7 +34,7 @@ def _defocus(values: Plane, name: str, grown: float) -> Plane:
     return noisy(out_of_focus(values, SOFTEST * grown), randomness(name, "defocus", str(grown)), read=1.0)
 
 
-GROWING: Final[Mapping[str, Callable[[Plane, str, float], Plane]]] = {"decay_dirt": _dirt, "decay_defocus": _defocus}
+GROWING: Final[Mapping[str, Callable[[Plane, str, float], Plane]]] = {f"{DECAY}dirt": _dirt, f"{DECAY}defocus": _defocus}
 """What grows: (picture, scene's name, 0 nothing to 1 the last day's) to the damaged picture."""
 
 

@@ -10,6 +10,8 @@ from typing import Final
 from .sources import Split
 
 MANIFEST: Final = "manifest.jsonl"
+DECAY: Final = "decay_"
+"""How the names of classes begin that grow from day to day."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import math
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.corpus.decay import GROWING
+from benchmarks.corpus.items import DECAY
 
 from .figures import Rate, auc, percentile
 from .judge import FROZEN, STILL, Row
@@ -53,7 +53,7 @@ def _group(row: Row) -> str:
         return "frozen"
     if item.name in STILL:
         return "still"
-    if item.name in GROWING:
+    if item.name.startswith(DECAY):
         return "decay"
     return "series" if item.branch is None else "branches"
 

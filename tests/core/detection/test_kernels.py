@@ -82,7 +82,7 @@ def _samples() -> dict[str, bytes]:
         for name in ("day", "night", "fog")
         for width in (640, 1280, 1920)
     }
-    for factor in (6, 9, 12, 18):
+    for factor in (6, 9, 10, 11, 12, 18):
         found[f"blurred {factor}"] = pictures.jpeg(
             pictures.noisy(pictures.blurred(pictures.scene("day"), factor), 1, 1)
         )
