@@ -34,7 +34,10 @@ def _defocus(values: Plane, name: str, grown: float) -> Plane:
     return noisy(out_of_focus(values, SOFTEST * grown), randomness(name, "defocus", str(grown)), read=1.0)
 
 
-GROWING: Final[Mapping[str, Callable[[Plane, str, float], Plane]]] = {f"{DECAY}dirt": _dirt, f"{DECAY}defocus": _defocus}
+GROWING: Final[Mapping[str, Callable[[Plane, str, float], Plane]]] = {
+    f"{DECAY}dirt": _dirt,
+    f"{DECAY}defocus": _defocus,
+}
 """What grows: (picture, scene's name, 0 nothing to 1 the last day's) to the damaged picture."""
 
 
