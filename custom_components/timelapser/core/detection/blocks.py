@@ -31,6 +31,9 @@ SPREAD_GAIN: Final = 3
 USUAL_GAIN: Final = 0.5
 """Part of what the same measurement finds off the grid that is taken off: the edges that a scene has by itself lie on
 the grid as often as on any other row."""
+RIM: Final = 0.05
+"""Share of the height at the top and at the bottom where cameras burn in bars that end on the grid; what is lost there
+alone is little."""
 SECTIONS: Final = 8
 """Parts of the width; the one in which most is broken counts for no more than the mean of the others. Slices are lost
 over the width, a burnt-in text or a window is in one place."""
@@ -82,6 +85,9 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     lines, others = shares[:, 0], shares[:, OFF_GRID]
     share = float(lines.mean()) - float(others.mean())
     excess = lines - others.max(axis=1)
+    rim = round(RIM * height / GRID)
+    excess[:rim] = np.minimum(excess[:rim], 0)
+    excess[groups - rim :] = np.minimum(excess[groups - rim :], 0)
     lined = broken.reshape(groups, GRID, -1)
     pairs = (excess[:-2] + excess[2:]) * _spread(lined[:-2, 0], lined[2:, 0])
     usual = others[:-2] + others[2:]
