@@ -27,6 +27,11 @@ SETTLED_RATE: Final = 1 / 64
 the sun go round, with one every four hours it is still half of what it was a week ago."""
 SPACING: Final = timedelta(minutes=5)
 """Between two pictures that a known look learns from: at ten seconds an hour of noon would make up the whole day."""
+FIRST_SPACING: Final = timedelta(seconds=50)
+"""The same until it is known: eight pictures of one minute know nothing of the clouds. A camera with an interval of a
+minute is known after eight pictures all the same."""
+SPREAD_PRIOR: Final = 8
+"""Pictures that the first spread stands for: what a scene does, it does not do at once."""
 MEMORY: Final = timedelta(days=20)
 """Time constant of a look: slower than dirt, dew and a lens that works loose, as fast as a season."""
 LONGEST_STEP: Final = timedelta(hours=1)
@@ -113,11 +118,12 @@ class Look:
     def learned(self, seen: Map, noise: float, when: datetime) -> Self:
         """Return the look after one more accepted picture; a known one learns every few minutes only."""
         passed = when - self.learned_at
-        if self.known and timedelta() <= passed < SPACING:
+        if timedelta() <= passed < (SPACING if self.known else FIRST_SPACING):
             return self
         rate = 1 / (self.count + 1)
         if self.count >= SETTLED:
             rate = max(min(rate, SETTLED_RATE), min(passed, LONGEST_STEP) / MEMORY)
+        spread_rate = min(rate, 1 / (self.count + SPREAD_PRIOR))
         step = seen - self.mean
         noise_step = noise - self.noise
         stray = np.abs(step[SPREAD_PLANES,])
@@ -130,9 +136,9 @@ class Look:
             self,
             count=self.count + 1,
             mean=self.mean + np.float32(rate) * step,
-            spread=self.spread + np.float32(rate) * (stray - self.spread),
+            spread=self.spread + np.float32(spread_rate) * (stray - self.spread),
             noise=self.noise + rate * noise_step,
-            noise_spread=self.noise_spread + rate * (abs(noise_step) - self.noise_spread),
+            noise_spread=self.noise_spread + spread_rate * (abs(noise_step) - self.noise_spread),
             learned_at=when,
         )
 
