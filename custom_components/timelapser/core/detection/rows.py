@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import RIM
 from .kernels import RUN, runs as runs_of
 
 SECTIONS: Final = 8
@@ -77,6 +78,8 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     lively = runs_of(steps.reshape(-1, sample)).sum(axis=1).reshape(height, SECTIONS) / np.float32(sample - 1)
     above, below = (np.minimum(_moved(lively, by * thick), _moved(lively, 2 * by * thick)) for by in (-1, 1))
     hot = (lively > BAND_RATIO * np.maximum(above, below) + BAND_EXCESS).sum(axis=1) >= SECTIONS_HIT
+    rim = round(RIM * height)
+    hot[:rim] = hot[height - rim :] = False
     begins, ends = _stretches(hot)
     bands = ends - begins <= thick
     if not bands.any():
