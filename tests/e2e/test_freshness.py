@@ -20,11 +20,13 @@ async def test_repeated_bytes_within_a_key_frame_interval_are_not_stale(house: H
     await post.camera.set_mode("freeze")
     answers = [await _act_when_allowed(post, "capture_now") for _ in range(7)]
     await post.camera.set_mode("normal")
-    assert {answer["outcome"] for answer in answers} == {"captured"}
+    assert {answer["outcome"] for answer in answers} == {"captured"}, answers
     assert {answer["freshness"] for answer in answers[1:]} == {"unproven"}
     assert {answer["verdict"] for answer in answers} == {"good"}
     await asyncio.sleep(1)
-    assert (await _act_when_allowed(post, "capture_now"))["freshness"] == "proven"
+    # One that falls within half a second of a slot still repeats that slot's bytes.
+    after = [(await _act_when_allowed(post, "capture_now"))["freshness"] for _ in range(3)]
+    assert "proven" in after
     assert post.events(REJECTED, FAILED, *TRANSITIONS, since=since) == []
 
 
