@@ -4,7 +4,7 @@ from random import Random
 import struct
 import zlib
 
-from .numbers import HOSTILE_BYTES, hostile_number, repeated, sides
+from .numbers import HOSTILE_BYTES, hostile_number, move, sides
 from .seeds import chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -37,16 +37,7 @@ def move_chunks(random: Random, data: bytes) -> bytes:
     parts = split(data)
     if not parts:
         return data
-    at, other = random.randrange(len(parts)), random.randrange(len(parts))
-    match random.randrange(4):
-        case 0:
-            del parts[at]
-        case 1:
-            parts.insert(other, parts[at])
-        case 2:
-            parts[at], parts[other] = parts[other], parts[at]
-        case _:
-            parts[at:at] = repeated(random, parts[at], len(parts[at][1]), 2, 20, 2000)
+    move(random, parts, lambda part: len(part[1]), 2, 20, 2000)
     return joined(random, parts)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 import struct
 
-from .numbers import HOSTILE_BYTES, hostile_number, repeated, sides
+from .numbers import HOSTILE_BYTES, hostile_number, move, sides
 
 SOF = tuple(code for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
 LONGEST = 65533
@@ -46,16 +46,7 @@ def _edit(random: Random, data: bytes, change: Callable[[bytearray], None], *cod
 def move_segments(random: Random, data: bytes) -> bytes:
     """Drop, repeat or swap segments of the header."""
     parts, rest = split(data)
-    at, other = random.randrange(len(parts)), random.randrange(len(parts))
-    match random.randrange(4):
-        case 0:
-            del parts[at]
-        case 1:
-            parts.insert(other, parts[at])
-        case 2:
-            parts[at], parts[other] = parts[other], parts[at]
-        case _:
-            parts[at:at] = repeated(random, parts[at], len(parts[at]), 2, 17, 300)
+    move(random, parts, len, 2, 17, 300)
     return b"".join(parts) + rest
 
 

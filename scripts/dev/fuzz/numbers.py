@@ -1,5 +1,6 @@
 """Numbers at the border of something: of a type, of a limit, of what is sensible."""
 
+from collections.abc import Callable
 from random import Random
 
 HOSTILE_BYTES = (0x00, 0x01, 0x02, 0x03, 0x07, 0x08, 0x0F, 0x10, 0x1F, 0x20, 0x40, 0x7F, 0x80, 0xC0, 0xFE, 0xFF)
@@ -16,9 +17,19 @@ LARGEST = 2 * 1024 * 1024
 """Bytes that an input may grow to by being repeated: what costs by its length shows long before."""
 
 
-def repeated[T](random: Random, part: T, length: int, *times: int) -> list[T]:
-    """Return a part of ``length`` bytes one of so many times, within what an input may grow to."""
-    return [part] * min(random.choice(times), 1 + LARGEST // max(1, length))
+def move[T](random: Random, parts: list[T], length: Callable[[T], int], *times: int) -> None:
+    """Drop, double or swap one of the parts, or repeat it one of so many times within what an input may grow to."""
+    at, other = random.randrange(len(parts)), random.randrange(len(parts))
+    match random.randrange(4):
+        case 0:
+            del parts[at]
+        case 1:
+            parts.insert(other, parts[at])
+        case 2:
+            parts[at], parts[other] = parts[other], parts[at]
+        case _:
+            most = 1 + LARGEST // max(1, length(parts[at]))
+            parts[at:at] = [parts[at]] * min(random.choice(times), most)
 
 
 def hostile_number(random: Random) -> bytes:

@@ -57,6 +57,7 @@ STORMY: Final = 1.5
 """Times the usual number of cells with structure from which rain or snow lies over all: what parts have lost then, they
 lost to it. Noise, which adds structure too, is named by itself."""
 _IN_PLACES: Final = (FaultKind.DIRT, FaultKind.COVERED)
+"""Faults that take away parts of the view, as weather and things that pass by do."""
 MOVED_LIKENESS: Final = 0.5
 """Correlation under which a picture shows another view."""
 MOVED_NEW: Final = 0.03
@@ -74,6 +75,7 @@ MOST_LOST: Final = 1.1
 COVERED_DARKER: Final = 0.6
 """Octaves of light that it takes away as well; mist lets the light through."""
 _OVER_ALL: Final = (FaultKind.BLUR, FaultKind.FILM, FaultKind.CAST, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
+"""Faults that lie over the whole view, as another lamp or another mode of the camera does."""
 AGREES: Final = 0.25
 """Severity up to which a picture counts as showing the same as a pending look."""
 
@@ -125,8 +127,8 @@ def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool, sou
     A turned camera and a new light on the known scene are first pending: 12 rejected pictures that agree make the
     former normal and the rest forgotten, 8 accepted ones the latter a look of its own. So do 8 rejected ones that are
     ``sound`` by themselves, while what they are compared with is young: that was a lamp or a switch, and these are the
-    rule. What is normal stays the very
-    same object when nothing was learnt.
+    rule. Each look counts pictures only so often (``Look.learned``). What is normal stays the very same object when
+    nothing was learnt.
     """
     corrects = not kept and judgement.young and sound
     if not kept and not judgement.moved and not corrects:
@@ -176,7 +178,10 @@ def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
         and pending.moved is moved
         and _worst(tuple(_faults(compare(seen.map, seen.noise, pending.look), seen.light))) <= AGREES
     )
-    look = _taught(pending.look if agrees and pending is not None else None, seen)
+    known = pending.look if agrees and pending is not None else None
+    look = _taught(known, seen)
+    if look is known:
+        return normal
     if moved and look.count >= ANCHORED:
         return Normal(size=normal.size, looks={seen.light: (look,)}, habits=normal.habits)
     if not moved and look.count >= PROMOTED:
