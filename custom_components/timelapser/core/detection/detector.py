@@ -16,6 +16,7 @@ from ..models import (
 )
 from . import faults, freshness, verdict
 from .baseline import Baseline
+from .closeness import closeness_of
 from .damage import measure_damage
 from .decode import UndecodableError, decode
 from .evaluation import Evaluation
@@ -178,6 +179,7 @@ class Detector:
             timings=clock.timings,
             baseline=baseline,
             learning=not subject.baseline.normal.known(light),
+            closeness={} if judgement.departure is None else closeness_of(judgement.departure, light),
         )
 
 

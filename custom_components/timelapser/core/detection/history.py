@@ -86,6 +86,7 @@ class Judgement:
 
     ``known`` tells whether there was anything to compare with, ``relit`` that only the light is new, ``moved`` that the
     camera looks elsewhere, ``young`` that the picture differs all over from a look that may itself be the exception.
+    ``departure`` is that from the look of its own light, None where there is none to speak of.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -94,6 +95,7 @@ class Judgement:
     relit: bool = False
     moved: bool = False
     young: bool = False
+    departure: Departure | None = None
 
 
 def judge(normal: Normal, seen: Seen) -> Judgement:
@@ -118,7 +120,15 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     elif _may_pass(departure):
         faults = tuple(_doubted(fault) if fault.kind in _IN_PLACES else fault for fault in faults)
     moved = any(fault.kind is FaultKind.MOVED and fault.severity > SOFT_LIMIT for fault in faults)
-    return Judgement(faults, None if relit else at, known=True, relit=relit, moved=moved, young=young)
+    return Judgement(
+        faults,
+        None if relit else at,
+        known=True,
+        relit=relit,
+        moved=moved,
+        young=young,
+        departure=None if relit or at is None else departure,
+    )
 
 
 def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool, sound: bool) -> Normal:
