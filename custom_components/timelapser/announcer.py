@@ -32,6 +32,8 @@ class Announcer:
         self._entry = entry
         self._source = source
         self._listeners: list[EventListener] = []
+        self.told: dict[str, dict[str, Any]] = {}
+        """The data of the last event of each name since the start."""
 
     @callback
     def async_add_listener(self, listener: EventListener) -> CALLBACK_TYPE:
@@ -83,5 +85,6 @@ class Announcer:
         data = {**who, "correlation_id": cid, **data}
         self._hass.bus.async_fire(event_type, data, context=Context(id=cid, parent_id=parent.id if parent else None))
         short = event_type.removeprefix(f"{DOMAIN}_").removeprefix("camera_")
+        self.told[short] = data
         for listener in list(self._listeners):
             listener(short, data)

@@ -101,6 +101,18 @@ def loaded_camera(hass: HomeAssistant, camera_id: str) -> CameraCoordinator | No
     return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
 
 
+def camera_entities(hass: HomeAssistant, entity_ids: set[str], key: str) -> set[str]:
+    """Return those that are the entity of a key of a guarded camera; others of the same kind are not ours."""
+    registry = er.async_get(hass)
+    return {
+        entity_id
+        for entity_id in entity_ids
+        if (entry := registry.async_get(entity_id)) is not None
+        and entry.platform == DOMAIN
+        and entry.unique_id == f"{entry.config_entry_id}_{key}"
+    }
+
+
 async def async_answers[K](
     call: ServiceCall,
     subjects: Sequence[tuple[K, dict[str, Any]]],

@@ -11,6 +11,7 @@ from .tree import Tree, UnreadableError, differences, flatten, rule
 SECTIONS = frozenset(
     {
         "common",
+        "conditions",
         "config",
         "config_subentries",
         "device",
