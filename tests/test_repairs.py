@@ -24,9 +24,9 @@ from custom_components.timelapser.const import DOMAIN
 from custom_components.timelapser.core.storage import FOLDER, MARKER
 from custom_components.timelapser.learning import async_relearn
 from custom_components.timelapser.pictures import PICTURE_LIFE
-from tests.conftest import ScriptedCamera, make_entry, set_up
+from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
 from tests.ledger import files, table
-from tests.test_issues import GONE_S, degrade, issues
+from tests.test_issues import GONE_S, degrade, issues, recover
 
 type NextSlot = Callable[..., Awaitable[None]]
 type FixFlow = Callable[[str], Awaitable[Flow]]
@@ -244,7 +244,86 @@ async def test_a_camera_that_has_recovered_needs_nothing(
     assert (await flow.choose("look"))["reason"] == "recovered"
 
 
-@pytest.mark.parametrize("way", ["look", "reset"])
+async def test_relearning_forgets_what_was_normal_and_ends_the_degraded_state(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow, events: Events
+) -> None:
+    assert table(hass, "cameras")[0]["reference"] is not None
+    flow = await fix(degraded)
+    assert (await flow.choose("relearn"))["type"] == "create_entry"
+    assert issues(hass) == {}
+    assert not camera_entry.runtime_data.data.degraded
+    assert table(hass, "cameras")[0]["reference"] is None
+    assert [event.data["by"] for event in events.named("camera_recovered")] == ["reset"]
+
+
+async def test_pausing_pauses_every_timelapse_and_keeps_the_issue(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot, fix: FixFlow
+) -> None:
+    entry = await set_up(hass, make_entry(hass, timelapse_data("Day"), timelapse_data("Night")))
+    await degrade(camera, next_slot)
+    issue_id = f"camera_degraded_{entry.entry_id}"
+    flow = await fix(issue_id)
+    calls = camera.calls
+    assert (await flow.choose("pause"))["reason"] == "paused"
+    switches = [state for state in hass.states.async_all("switch") if state.entity_id.endswith("_recording")]
+    assert [state.state for state in switches] == ["off", "off"]
+    await next_slot()
+    assert camera.calls == calls
+    assert issue_id in issues(hass)
+    for state in switches:
+        await hass.services.async_call("switch", "turn_on", {"entity_id": state.entity_id}, blocking=True)
+    await recover(camera, next_slot)
+    assert issues(hass) == {}
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_another_camera_can_take_the_place_of_a_degraded_one(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow, media_root: Path
+) -> None:
+    kept = files(media_root)
+    flow = await fix(degraded)
+    result = await flow.choose("choose")
+    assert (result["type"], result["reason"], result["next_flow"][0]) == ("abort", "choose", "config_flow")
+    assert degraded in issues(hass)
+    hass.states.async_set("camera.shed", "idle")
+    flow_id = result["next_flow"][1]
+    await hass.config_entries.flow.async_configure(flow_id, {"camera": "camera.shed"})
+    step = await hass.config_entries.flow.async_configure(flow_id, {"next_step_id": "accept"})
+    assert step["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert issues(hass) == {}
+    assert not camera_entry.runtime_data.data.degraded
+    assert table(hass, "cameras")[0]["reference"] is None
+    assert files(media_root) == kept
+
+
+async def test_the_same_camera_chosen_again_is_as_degraded_as_before(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow
+) -> None:
+    """The control of the former."""
+    result = await (await fix(degraded)).choose("choose")
+    flow_id = result["next_flow"][1]
+    await hass.config_entries.flow.async_configure(flow_id, {"camera": "camera.garden"})
+    step = await hass.config_entries.flow.async_configure(flow_id, {})
+    assert step["type"] == "abort"
+    await hass.async_block_till_done()
+    assert degraded in issues(hass)
+    assert table(hass, "cameras")[0]["reference"] is not None
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_every_way_says_what_it_does(hass: HomeAssistant, degraded: str, fix: FixFlow, language: str) -> None:
+    flow = await fix(degraded)
+    texts = await async_get_translations(hass, language, "issues", [DOMAIN])
+    step = f"component.{DOMAIN}.issues.camera_degraded.fix_flow.step.init"
+    ways = flow.result["menu_options"]
+    assert set(ways) == {"look", "reset", "relearn", "choose", "pause", "ignore"}
+    for way in ways:
+        assert texts[f"{step}.menu_options.{way}"]
+        assert len(texts[f"{step}.menu_option_descriptions.{way}"]) > 30
+
+
+@pytest.mark.parametrize("way", ["look", "reset", "relearn", "choose", "pause"])
 async def test_a_camera_that_is_unloaded_meanwhile_ends_the_flow(
     hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow, way: str
 ) -> None:
@@ -253,13 +332,20 @@ async def test_a_camera_that_is_unloaded_meanwhile_ends_the_flow(
     assert (await flow.choose(way))["reason"] == "not_loaded"
 
 
+@pytest.mark.parametrize(("way", "query"), [("reset", "save_health"), ("relearn", "relearn"), ("pause", "set_paused")])
 async def test_a_catalogue_that_cannot_be_written_keeps_the_state(
-    hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant,
+    camera_entry: MockConfigEntry,
+    degraded: str,
+    fix: FixFlow,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    query: str,
 ) -> None:
     flow = await fix(degraded)
     with monkeypatch.context() as broken:
-        broken.setattr("custom_components.timelapser.core.catalogue.queries.save_health", _refuse)
-        assert (await flow.choose("reset"))["reason"] == "failed"
+        broken.setattr(f"custom_components.timelapser.core.catalogue.queries.{query}", _refuse)
+        assert (await flow.choose(way))["reason"] == "failed"
     assert degraded in issues(hass)
 
 

@@ -170,6 +170,11 @@ CASES: list[tuple[str, Mutation, str]] = [
     ("data-descriptions", drop_at(EN, "options/step/init/title"), "no title"),
     ("data-descriptions", set_at(EN, "config/step/user", {"title": "x"}), "says nothing"),
     ("data-descriptions", drop_at(EN, "options/step"), "no steps in options"),
+    (
+        "data-descriptions",
+        drop_at(EN, "issues/camera_degraded/fix_flow/step/init/menu_option_descriptions/pause"),
+        "menu_option_descriptions lacks pause",
+    ),
     ("icons", drop_at("icons.json", "entity/sensor/health"), "lacks sensor.health"),
     ("icons", drop_at("icons.json", "services/capture_now"), "lacks capture_now"),
     ("icons", set_at("icons.json", "entity/sensor/health/default", "heart"), "the icon heart"),

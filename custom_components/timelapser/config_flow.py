@@ -1,6 +1,7 @@
 """The forms: a camera with its first timelapse, the shared settings, and everything that can be changed later."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, override
 
@@ -10,6 +11,7 @@ from homeassistant.config_entries import (
     SOURCE_SYSTEM,
     SOURCE_USER,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
@@ -17,6 +19,7 @@ from homeassistant.config_entries import (
     OptionsFlow,
 )
 from homeassistant.core import callback, split_entity_id, valid_entity_id
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import voluptuous as vol
@@ -30,6 +33,7 @@ from .const import (
     SUBENTRY_TIMELAPSE,
     SYSTEM_UNIQUE_ID,
 )
+from .core.errors import TimelapserError
 from .core.redact import redact
 from .flow_schema import (
     BATTERY_OPTIONS,
@@ -38,6 +42,7 @@ from .flow_schema import (
     parse_number,
     storage_schema,
 )
+from .learning import async_begin_anew
 from .media_root import AllowedRoots, judge_storage
 from .options_flow import CameraOptionsFlow
 from .pictures import async_hold_look
@@ -174,7 +179,7 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_accept(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take the chosen camera; the very first one is followed by the shared settings."""
-        return self._async_finish_camera() if self._camera_completes else await self.async_step_storage()
+        return await self._async_finish_camera() if self._camera_completes else await self.async_step_storage()
 
     @property
     def _camera_completes(self) -> bool:
@@ -200,8 +205,7 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
             name = (registered and (registered.name or registered.original_name)) or entity_id
         return redact(name) if "://" in name else name
 
-    @callback
-    def _async_finish_camera(self) -> ConfigFlowResult:
+    async def _async_finish_camera(self) -> ConfigFlowResult:
         """Make the camera's entry, or change it."""
         data: dict[str, Any] = {CONF_CAMERA: self._registry_id or self._entity_id}
         if self._probe.battery:
@@ -213,6 +217,10 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         stored = entry.data[CONF_CAMERA]
         former = er.async_resolve_entity_id(er.async_get(self.hass), stored) or stored
         title = self._camera_name if entry.title == self._name_of(former) else entry.title
+        if entry.state is ConfigEntryState.LOADED and data[CONF_CAMERA] != stored:
+            # What the former camera showed, and how well, says nothing of this one; if that stays, it is chosen anyway.
+            with suppress(TimelapserError, HomeAssistantError):
+                await async_begin_anew(entry.runtime_data)
         return self.async_update_and_abort(entry, title=title, data=data)
 
     async def async_step_storage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -224,7 +232,7 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.hass.config_entries.flow.async_init(
             DOMAIN, context={"source": SOURCE_SYSTEM}, data=_storage_data(result)
         )
-        return self._async_finish_camera()
+        return await self._async_finish_camera()
 
     async def async_step_reconfigure_storage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change where the frames of all cameras go."""

@@ -25,6 +25,12 @@ async def async_relearn(coordinator: CameraCoordinator, light: Light | None = No
     return {"forgotten": {mode.value: count for mode, count in forgotten.items()}}
 
 
+async def async_begin_anew(coordinator: CameraCoordinator) -> None:
+    """Forget what is normal for a camera, and that its pictures were bad by that."""
+    await async_relearn(coordinator)
+    await coordinator.async_reset_degraded()
+
+
 async def async_call_relearn(coordinator: CameraCoordinator, call: ServiceCall) -> dict[str, Any]:
     """Carry out the action."""
     return await async_relearn(coordinator, call.data.get(FIELD_LIGHT))

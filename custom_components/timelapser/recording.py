@@ -66,3 +66,9 @@ async def async_rest(coordinator: CameraCoordinator, timelapse_id: str, context:
     """See to it that a timelapse does not record."""
     if coordinator.state.recording(timelapse_id):
         await async_set_paused(coordinator, timelapse_id, paused=True, context=context)
+
+
+async def async_rest_all(coordinator: CameraCoordinator) -> None:
+    """See to it that no timelapse of a camera records."""
+    for timelapse_id in coordinator.planner.schedules:
+        await async_rest(coordinator, timelapse_id)

@@ -1,7 +1,7 @@
 """The fix flows: they show what is wrong, with pictures, and offer what can be done about it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from homeassistant.components.repairs import FlowType, RepairsFlow, RepairsFlowResult
@@ -20,7 +20,9 @@ from .core.errors import Code, TimelapserError
 from .core.models import Fault, FrameRef
 from .engine import DATA_ENGINE, async_adopt_storage
 from .issues import STORAGE_ISSUES, IssueKey, async_shown
+from .learning import async_begin_anew
 from .pictures import async_hold_look, async_show, frame_path
+from .recording import async_rest_all
 from .storage_watch import async_storage_watch
 from .words import Words, async_words, local_time, plain
 
@@ -56,11 +58,8 @@ class CameraRemovedFlow(RepairsFlow):
         )
 
     async def async_step_choose(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Lead on to the form that every other change of camera is made with; its success ends the issue."""
-        result = await self.hass.config_entries.flow.async_init(
-            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": self._entry_id}
-        )
-        return self.async_abort(reason="choose", next_flow=(FlowType.CONFIG_FLOW, result["flow_id"]))
+        """Lead on to the choice of another camera; its success ends the issue."""
+        return self.async_abort(reason="choose", next_flow=await _async_other_camera(self.hass, self._entry_id))
 
     async def async_step_remove(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Remove the camera's entry once the user has confirmed it."""
@@ -74,6 +73,14 @@ class CameraRemovedFlow(RepairsFlow):
             )
         await self.hass.config_entries.async_remove(entry.entry_id)
         return self.async_create_entry(data={})
+
+
+async def _async_other_camera(hass: HomeAssistant, entry_id: str) -> tuple[FlowType, str]:
+    """Begin the form that every change of camera is made with; return how a flow leads on to it."""
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry_id}
+    )
+    return FlowType.CONFIG_FLOW, result["flow_id"]
 
 
 class CameraDegradedFlow(RepairsFlow):
@@ -97,7 +104,7 @@ class CameraDegradedFlow(RepairsFlow):
             return self.async_abort(reason="recovered")
         return self.async_show_menu(
             step_id="init",
-            menu_options=["look", "reset", "ignore"],
+            menu_options=["look", "reset", "relearn", "choose", "pause", "ignore"],
             description_placeholders=await _Report(self.hass, coordinator, degradation).async_texts(),
         )
 
@@ -107,13 +114,31 @@ class CameraDegradedFlow(RepairsFlow):
 
     async def async_step_reset(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """End the degraded state by hand."""
+        return await self._async_do(CameraCoordinator.async_reset_degraded) or self.async_create_entry(data={})
+
+    async def async_step_relearn(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Take what the camera shows now for what it is to show, and end the degraded state."""
+        return await self._async_do(async_begin_anew) or self.async_create_entry(data={})
+
+    async def async_step_choose(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Lead on to the choice of another camera; its success ends the issue."""
+        if self._coordinator is None:
+            return self.async_abort(reason="not_loaded")
+        return self.async_abort(reason="choose", next_flow=await _async_other_camera(self.hass, self._entry_id))
+
+    async def async_step_pause(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Capture nothing any more until the user goes on; the issue stays, as the camera is no better for it."""
+        return await self._async_do(async_rest_all) or self.async_abort(reason="paused")
+
+    async def _async_do(self, work: Callable[[CameraCoordinator], Awaitable[object]]) -> RepairsFlowResult | None:
+        """Do something about the camera; return how the flow ends if that is not possible."""
         if (coordinator := self._coordinator) is None:
             return self.async_abort(reason="not_loaded")
         try:
-            await coordinator.async_reset_degraded()
+            await work(coordinator)
         except TimelapserError, HomeAssistantError:
             return self.async_abort(reason="failed")
-        return self.async_create_entry(data={})
+        return None
 
     async def async_step_ignore(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Say no more of it until the camera has recovered and is degraded anew."""

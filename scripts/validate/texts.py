@@ -83,7 +83,7 @@ def translation_languages(tree: Tree) -> Iterator[str]:
 
 @rule("data-descriptions")
 def data_descriptions(tree: Tree) -> Iterator[str]:
-    """Demand a title of every step, and a label and a description of every field."""
+    """Demand a title of every step, a label and a description of every field, and of all ways of a menu or of none."""
     for where, step in _steps(tree.english):
         if not step.get("title"):
             yield f"{where} has no title"
@@ -92,6 +92,9 @@ def data_descriptions(tree: Tree) -> Iterator[str]:
         yield from differences(
             f"{where}.data_description", set(step.get("data_description", {})), set(step.get("data", {})), "data"
         )
+        if (described := step.get("menu_option_descriptions")) is not None:
+            options = set(step.get("menu_options", {}))
+            yield from differences(f"{where}.menu_option_descriptions", set(described), options, "menu_options")
 
 
 @rule("icons")
