@@ -17,6 +17,7 @@ from .core.detection import Baseline
 from .core.detection.normal import Normal
 from .core.detection.teaching import Lessons
 from .core.health import HealthState
+from .core.hours import Gathering
 from .core.layout import camera_folder
 from .core.models import Fault, FrameKind, FrameRef, Light, Reason, RunState
 from .core.review import settle_moves
@@ -37,6 +38,7 @@ class CameraState:
         self._timelapses = timelapses
         self.health = HealthState()
         self.baseline = Baseline.empty()
+        self.gathering = Gathering()
         self.score: float | None = None
         self.faults: tuple[Fault, ...] = ()
         self.size: tuple[int, int] | None = None
@@ -196,11 +198,13 @@ class CameraState:
         baseline, normal = left.passing().to_bytes(), left.normal.to_bytes()
         await self._engine.async_write(lambda conn: queries.relearn(conn, self._camera_id, baseline, normal, light))
         before, self.baseline = self.baseline, left
+        self.gathering = self.gathering.forgetting(light)
         return {mode: before.accepted.get(mode, 0) for mode in Light if light in (None, mode)}
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over what an attempt committed."""
         self.health = attempt.health
+        self.gathering = attempt.gathering
         if attempt.evaluation is not None:
             self.baseline = attempt.evaluation.baseline
             self.score, self.faults = attempt.evaluation.score, _worst_first(attempt.evaluation.faults)

@@ -19,6 +19,7 @@ from .core.detection import Baseline, Detector, Evaluation
 from .core.detection.verdict import Limits
 from .core.errors import CODES, Code, ImageError, TimelapserError
 from .core.health import HealthState, Transition, bad_share, evidence_of, observe
+from .core.hours import Gathering, Hour
 from .core.layout import FramePath
 from .core.models import (
     FaultKind,
@@ -73,6 +74,8 @@ class Request:
     health: HealthState
     baseline: Baseline | None
     context: SceneContext
+    gathering: Gathering = field(default_factory=Gathering)
+    """The pictures of the hour that is under way."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,6 +102,8 @@ class Attempt:
     transition: Transition | None = None
     frame: FrameRef | None = None
     committed: CommitResult | None = None
+    gathering: Gathering = field(default_factory=Gathering)
+    """What the pictures of the hour are with this one."""
 
     @property
     def kept(self) -> bool:
@@ -158,6 +163,7 @@ class Capturer:
         attempt.health, attempt.transition = observe(
             request.health, evidence_of(attempt.outcome, attempt.code), dt_util.utcnow(), self._policy
         )
+        attempt.gathering = request.gathering
         try:
             await self._async_commit(attempt)
         except TimelapserError as err:
@@ -299,6 +305,11 @@ class Capturer:
     def _row(self, attempt: Attempt, frame: FrameRecord | None) -> AttemptRecord:
         """Return the attempt as the catalogue keeps it."""
         request, evaluation = attempt.request, attempt.evaluation
+        hours: tuple[Hour, ...] = ()
+        if evaluation is not None and attempt.fetched is not None:
+            attempt.gathering, hours = request.gathering.after(
+                attempt.fetched.captured_at, evaluation.light, evaluation.closeness, evaluation.score
+            )
         return AttemptRecord(
             id=request.cid,
             camera_id=self._camera_id,
@@ -322,6 +333,7 @@ class Capturer:
             strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
             degradation=_degradation(attempt) if attempt.transition is Transition.DEGRADED else None,
             recovered=attempt.transition is Transition.RECOVERED,
+            hours=hours,
         )
 
     async def _async_roll_back(self, attempt: Attempt, err: TimelapserError) -> None:
@@ -330,6 +342,7 @@ class Capturer:
         attempt.fail(err)
         attempt.health, attempt.transition = attempt.request.health, None
         attempt.frame = attempt.committed = attempt.evaluation = None
+        attempt.gathering = attempt.request.gathering
         with suppress(Exception):
             await self._async_commit(attempt)
 

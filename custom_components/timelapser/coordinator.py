@@ -328,6 +328,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             sequence=self.state.row.captured + self.state.row.rejected + 1,
             health=self.state.health,
             baseline=self.state.baseline,
+            gathering=self.state.gathering,
             context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
         )
 

@@ -579,6 +579,7 @@ def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
 
 
 ADDED = {
+    4: ("DROP TABLE trends", "ALTER TABLE cameras DROP COLUMN forecast"),
     3: (
         "DROP INDEX ix_frames_review",
         "ALTER TABLE cameras DROP COLUMN reference",
@@ -608,7 +609,7 @@ def schema_of(file):
         return columns, {row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'")}
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_old_version_becomes_the_present_one(tmp_path, version):
     file = filled(tmp_path, rows=5)
     present = schema_of(file)

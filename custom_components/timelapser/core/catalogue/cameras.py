@@ -10,6 +10,7 @@ from ..models import Light
 from .records import CameraRow, TimelapseRow
 from .runs import end_runs, latest_run, timelapse_key
 from .schema import cameras, frames, meta, timelapses
+from .trends import forget_trend
 
 _CAMERA_COLUMNS = [cameras.c[name] for name in CameraRow.__dataclass_fields__]
 
@@ -30,7 +31,8 @@ def ensure_camera(
 ) -> CameraRow:
     """Return the camera, made if need be; an archived one of the same source comes back under the new id.
 
-    A camera keeps the folder that it was first given: the row's is the one to write to.
+    A camera keeps the folder that it was first given: the row's is the one to write to. Another source in its place
+    has no trend yet.
     """
     known = select(cameras.c.seq).where(cameras.c.id == camera_id)
     archived = (
@@ -44,6 +46,8 @@ def ensure_camera(
     if seq is None:
         conn.execute(insert(cameras).values(**values, folder=folder, created_at=now))
     else:
+        if conn.execute(select(cameras.c.source_key).where(cameras.c.seq == seq)).scalar() != source_key:
+            forget_trend(conn, seq)
         conn.execute(update(cameras).where(cameras.c.seq == seq).values(**values))
     return camera_state(conn, camera_id)
 
@@ -70,9 +74,15 @@ def save_health(conn: Connection, camera_id: str, health: str) -> None:
     conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(**values))
 
 
+def save_forecast(conn: Connection, camera_id: str, forecast: str | None) -> None:
+    """Keep the forecast (JSON) that stands, or that there is none."""
+    conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(forecast=forecast))
+
+
 def relearn(conn: Connection, camera_id: str, baseline: bytes, normal: bytes, light: Light | None) -> None:
-    """Replace what is learned of a camera by what is left of it; the reference of that light mode, or any, goes too."""
+    """Replace what is learned of a camera by what is left of it; a light mode's or all reference and trend go too."""
     seq = camera_key(conn, camera_id)
+    forget_trend(conn, seq, light)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(baseline=baseline, normal=normal))
     forgotten = update(cameras).where(cameras.c.seq == seq).values(reference=None)
     if light is not None:

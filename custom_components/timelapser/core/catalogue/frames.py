@@ -30,6 +30,7 @@ from .evidence import offer_reference, set_evidence
 from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, StoredFile
 from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
+from .trends import keep_hours
 
 BATCH = 500
 """Rows in one statement or deletion: a write-ahead log of 256 KiB holds as many deletions on a full disk (measured)."""
@@ -93,6 +94,7 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
         changes |= {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}
     if changes:
         conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
+    keep_hours(conn, camera_seq, attempt.hours)
     if attempt.degradation is not None or attempt.recovered:
         set_evidence(conn, camera_seq, attempt.degradation)
     conn.execute(

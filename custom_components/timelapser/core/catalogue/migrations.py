@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect
 from sqlalchemy.schema import CreateColumn
 
-from .schema import cameras, frames, metadata, reviewed_index
+from .schema import cameras, frames, metadata, reviewed_index, trends
 
 type Step = Callable[[Connection], None]
 
@@ -29,6 +29,12 @@ def _add_normal_and_time_of_reviews(conn: Connection) -> None:
     reviewed_index.create(conn, checkfirst=True)
 
 
+def _add_trends(conn: Connection) -> None:
+    """Version 4: what pictures showed hour by hour, and the forecast that stands."""
+    _add(conn, cameras.c.forecast)
+    trends.create(conn, checkfirst=True)
+
+
 def _add(conn: Connection, column: Column[Any]) -> None:
     """Add a column that may be null, unless it is there."""
     table = column.table
@@ -37,7 +43,7 @@ def _add(conn: Connection, column: Column[Any]) -> None:
         conn.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
-STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews, _add_normal_and_time_of_reviews)
+STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews, _add_normal_and_time_of_reviews, _add_trends)
 """Append only; a step, once released, never changes."""
 
 

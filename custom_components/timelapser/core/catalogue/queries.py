@@ -9,6 +9,7 @@ from .cameras import (
     mark_camera_removed,
     mark_timelapse_removed,
     relearn,
+    save_forecast,
     save_health,
     set_meta,
     storage_bytes,
@@ -63,6 +64,7 @@ from .stills import (
     set_review,
 )
 from .summary import attempt_codes, run_totals
+from .trends import hours_of
 
 __all__ = [
     "add_missed",
@@ -90,6 +92,7 @@ __all__ = [
     "forget_move",
     "frames_known",
     "get_meta",
+    "hours_of",
     "kept_elsewhere",
     "latest_frame",
     "list_recent_attempts",
@@ -105,6 +108,7 @@ __all__ = [
     "rename_run",
     "reviews_of",
     "run_totals",
+    "save_forecast",
     "save_health",
     "set_meta",
     "set_missing",

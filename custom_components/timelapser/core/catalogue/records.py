@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ..degradation import Degradation
 from ..errors import Code
+from ..hours import Hour
 from ..models import Fault, FetchStrategy, FrameKind, Freshness, Light, Outcome, Phase, Review, RunState, Verdict
 
 
@@ -36,7 +37,8 @@ class AttemptRecord:
     ``run_ids`` are the runs whose slot it was, also when nothing was kept. ``phases`` are milliseconds by phase.
     ``health``, ``baseline``, ``normal`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe``
     was asked for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
-    ``degradation`` is set by the attempt that degraded the camera, ``recovered`` by the one that ended that.
+    ``degradation`` is set by the attempt that degraded the camera, ``recovered`` by the one that ended that. ``hours``
+    are those that its picture closes.
     """
 
     id: str
@@ -61,6 +63,7 @@ class AttemptRecord:
     evidence: str | None = None
     degradation: Degradation | None = None
     recovered: bool = False
+    hours: tuple[Hour, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +87,7 @@ class CameraRow:
     """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk.
 
     ``evidence`` is JSON: what is shown of the camera while it is degraded. ``reference`` is the id of the still that
-    shows what it normally looks like.
+    shows what it normally looks like. ``forecast`` is JSON: the one that stands.
     """
 
     id: str
@@ -105,6 +108,7 @@ class CameraRow:
     strategy_note: str | None
     evidence: str | None
     reference: str | None
+    forecast: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -141,6 +141,7 @@ cameras = Table(
     Column("strategy_note", Text),
     Column("evidence", Text),
     Column("reference", Ulid),
+    Column("forecast", Text),
 )
 
 timelapses = Table(
@@ -248,3 +249,16 @@ doomed = Table(
     Column("path", String(NAME_LENGTH), nullable=False, unique=True),
 )
 """Files whose rows are gone and which are still to be unlinked: a kill in between leaves no file for ever."""
+
+trends = Table(
+    "trends",
+    metadata,
+    Column("camera_seq", _key(), ForeignKey(cameras.c.seq), primary_key=True, autoincrement=False),
+    Column("at", Millis, primary_key=True),
+    Column("light", Coded((Light.DAY, Light.TWILIGHT, Light.NIGHT)), primary_key=True, autoincrement=False),
+    Column("pictures", Integer, nullable=False),
+    Column("score", Float),
+    Column("closeness", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the pictures of an hour (UTC) showed in a light mode, for the forecast."""
