@@ -137,6 +137,30 @@ def test_noise_of_the_gain_is_bad_only_when_there_is_much_of_it() -> None:
     assert (loud.verdict, loud.faults[0].kind) == (Verdict.BAD, FaultKind.NOISE)
 
 
+def coded(picture: Rgb, rows: int) -> Rgb:
+    """Return a picture with a bar code of so many rows burnt in: blocks of light and dark that end on the grid."""
+    damaged = picture.copy()
+    blocks = np.random.default_rng(3).choice(np.array([20, 230], np.uint8), 32)
+    damaged[:rows] = blocks[np.arange(picture.shape[1]) * 32 // picture.shape[1]][:, None]
+    return damaged
+
+
+@pytest.mark.parametrize("size", [(480, 270), (960, 540), (1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("rows", [8, 16, 32])
+def test_a_code_burnt_in_at_the_top_is_no_lost_block(rows: int, size: tuple[int, int]) -> None:
+    if rows > 0.05 * size[1]:
+        pytest.skip("more than a bar")
+    found = looked_at(coded(pictures.resized(day(), *size), rows))
+    assert found.verdict is Verdict.GOOD
+
+
+def test_rows_of_the_scene_at_the_wrong_place_are_lost_blocks_at_the_top_too() -> None:
+    picture = day()
+    elsewhere = np.roll(picture[304:336], 640, axis=1)
+    found = looked_at(np.concatenate((elsewhere, picture[32:])))
+    assert severity(found, FaultKind.BLOCK_LOSS) > 0.5
+
+
 def as_shown(data: bytes) -> Rgb:
     """Return what software shows that does not mind damage."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True

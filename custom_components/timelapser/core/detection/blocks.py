@@ -31,9 +31,9 @@ SPREAD_GAIN: Final = 3
 USUAL_GAIN: Final = 0.5
 """Part of what the same measurement finds off the grid that is taken off: the edges that a scene has by itself lie on
 the grid as often as on any other row."""
-RIM: Final = 0.05
-"""Share of the height at the top and at the bottom where cameras burn in bars that end on the grid; what is lost there
-alone is little."""
+BAR: Final = 0.05
+"""Share of the height, from the top and from the bottom, in which columns that never change are a bar that a camera
+burnt in: such bars end on the grid as often as not. A decoder makes up single blocks, or repeats rows of the scene."""
 SECTIONS: Final = 8
 """Parts of the width; the one in which most is broken counts for no more than the mean of the others. Slices are lost
 over the width, a burnt-in text or a window is in one place."""
@@ -71,6 +71,8 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     sharp = steps[1:-1] - NEIGHBOURS * np.maximum(steps[:-2], steps[2:])
     flat = flat[GRID - 1 : (groups + 1) * GRID]
     usable = ~(flat[1:] | flat[:-1])
+    bar = max(GRID, round(BAR * height))
+    usable[: bar - GRID + 1] &= ~_unchanged(runs[:bar])[GRID - 1 :]
     on_grid = sharp[::GRID][usable[::GRID]]
     common = 0.0
     if on_grid.size:
@@ -85,9 +87,6 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     lines, others = shares[:, 0], shares[:, OFF_GRID]
     share = float(lines.mean()) - float(others.mean())
     excess = lines - others.max(axis=1)
-    rim = round(RIM * height / GRID)
-    excess[:rim] = np.minimum(excess[:rim], 0)
-    excess[groups - rim :] = np.minimum(excess[groups - rim :], 0)
     lined = broken.reshape(groups, GRID, -1)
     pairs = (excess[:-2] + excess[2:]) * _spread(lined[:-2, 0], lined[2:, 0])
     usual = others[:-2] + others[2:]
@@ -103,6 +102,13 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
         "loss_top": (upper + 1) * GRID / height,
         "blockiness": common / RUN,
     }
+
+
+def _unchanged(runs: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return for every row which of its columns have not changed since the first row."""
+    same = np.abs(runs - runs[0]) <= RUN
+    unchanged: NDArray[np.bool_] = np.logical_and.accumulate(same, axis=0)
+    return unchanged
 
 
 def _spread(upper: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import RIM
 from .kernels import RUN, runs as runs_of
 
 SECTIONS: Final = 8
@@ -18,6 +17,8 @@ UNIT_ROWS: Final = 720
 """Rows of a picture in which a row is one unit thick; larger pictures have thicker bands when they were enlarged."""
 BAND_ROWS: Final = 7
 """Rows, of 720, up to which lively rows are a band: a readout fails by rows, texture is thicker."""
+RIM: Final = 16
+"""Rows at the top and at the bottom that are left out: a bar code that a camera burns in there is as lively."""
 BAND_RATIO: Final = 2.0
 BAND_EXCESS: Final = 5.0
 """A row of noise is so many times, and so many levels, livelier than rows above and below: of 3,087 clean pictures
@@ -78,8 +79,7 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     lively = runs_of(steps.reshape(-1, sample)).sum(axis=1).reshape(height, SECTIONS) / np.float32(sample - 1)
     above, below = (np.minimum(_moved(lively, by * thick), _moved(lively, 2 * by * thick)) for by in (-1, 1))
     hot = (lively > BAND_RATIO * np.maximum(above, below) + BAND_EXCESS).sum(axis=1) >= SECTIONS_HIT
-    rim = round(RIM * height)
-    hot[:rim] = hot[height - rim :] = False
+    hot[:RIM] = hot[height - RIM :] = False
     begins, ends = _stretches(hot)
     bands = ends - begins <= thick
     if not bands.any():
