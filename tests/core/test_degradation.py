@@ -7,7 +7,8 @@ from timelapser_core.catalogue import queries
 from timelapser_core.catalogue.evidence import REFERENCE_LOOKBACK, evidence_frames
 from timelapser_core.degradation import Degradation
 from timelapser_core.errors import Code
-from timelapser_core.health import PERSISTENT_WINDOW, SHARE_WINDOW, HealthState, QualityState, bad_share
+from timelapser_core.health import HealthState, QualityState, bad_share
+from timelapser_core.hysteresis import PERSISTENT_WINDOW, SHARE_WINDOW
 from timelapser_core.layout import FramePath
 from timelapser_core.models import FaultKind, FrameKind, Outcome, Verdict
 from timelapser_core.ulid import new_ulid

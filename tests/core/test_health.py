@@ -1,9 +1,11 @@
 """The two health machines: rules, breaker, memory."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 import json
 import random
+import statistics
 
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,7 +13,6 @@ import pytest
 from timelapser_core.errors import CODES, Code
 from timelapser_core.health import (
     BREAKER_FAILURES,
-    PERSISTENT_WINDOW,
     PROBE_FIRST,
     PROBE_MAX,
     ConnectivityState,
@@ -24,6 +25,7 @@ from timelapser_core.health import (
     observe,
     reset_quality,
 )
+from timelapser_core.hysteresis import PERSISTENT_MINIMUM, PERSISTENT_WINDOW
 from timelapser_core.models import Health, Outcome, QualityPolicy, Schedule
 from timelapser_core.schedule import SunDay, next_slot
 
@@ -57,11 +59,14 @@ def run(letters, state=None, policy=POLICY, start=START, step=MINUTE):
         ("bbbbbbbbbb", {5: Transition.DEGRADED}),
         ("bbbbbgggg", {5: Transition.DEGRADED}),
         ("bbbbbggggg", {5: Transition.DEGRADED, 10: Transition.RECOVERED}),
-        ("bbbbbggggbggggg", {5: Transition.DEGRADED, 15: Transition.RECOVERED}),
+        ("bbbbbggggbggggg", {5: Transition.DEGRADED}),
+        ("bbbbbggggbgggggggggggg", {5: Transition.DEGRADED, 22: Transition.RECOVERED}),
+        ("b" * 60 + "gbggggg", {5: Transition.DEGRADED, 67: Transition.RECOVERED}),
         ("bbbbbgggggbbbb", {5: Transition.DEGRADED, 10: Transition.RECOVERED}),
         ("bbbbbgggggbbbbb", {5: Transition.DEGRADED, 10: Transition.RECOVERED, 15: Transition.DEGRADED}),
         ("bgbgbgbgb", {}),
-        ("bgbgbgbgbg", {10: Transition.DEGRADED}),
+        ("bgbgbgbgbg", {}),
+        ("bgbgbgbgbgb", {11: Transition.DEGRADED}),
         ("gbgbgbgbgbg", {10: Transition.DEGRADED}),
         ("ggggggggggbbgbbgbbgbbg", {}),
         ("ggggggggggbbgbbgbbgbbgbbg", {24: Transition.DEGRADED}),
@@ -87,26 +92,119 @@ def test_unreachable_attempts_never_count_as_bad_pictures():
 def test_the_policy_sets_the_thresholds():
     policy = QualityPolicy(degraded_after=3, degraded_share=90.0, recover_after=2)
     assert run("bbbgg", policy=policy)[1] == {3: Transition.DEGRADED, 5: Transition.RECOVERED}
-    assert run("bg" * 40, policy=policy)[1] == {}
+    assert run("bg" * 40, policy=replace(policy, persistent_share=60.0))[1] == {}
+    assert run("bg" * 40, policy=policy)[1] == {61: Transition.DEGRADED}
 
 
-def test_a_share_that_persists_degrades_with_the_hundredth_picture_and_not_before():
-    letters = "bggg" * 25
-    assert run(letters)[1] == {100: Transition.DEGRADED}
+def test_a_share_that_persists_degrades_from_the_sixtieth_picture_on():
+    assert run("bggg" * 25)[1] == {PERSISTENT_MINIMUM + 1: Transition.DEGRADED}
+    assert run("g" * 100 + "bggg" * 25)[1] == {157: Transition.DEGRADED}, "the good ones before it do not dilute it"
     assert run("bgggg" * 40)[1] == {}
+    assert run("bgggg" * 40, policy=QualityPolicy(persistent_share=20.0))[1] == {61: Transition.DEGRADED}
 
 
-def test_a_camera_with_three_bad_pictures_of_ten_is_degraded_within_a_hundred():
-    state, transitions = run("bgggbggbgg" * 10)
-    assert transitions == {100: Transition.DEGRADED}
+def test_a_camera_with_three_bad_pictures_of_ten_is_degraded_within_a_hundred_and_stays_so():
+    state, transitions = run("bgggbggbgg" * 1000)
+    assert transitions == {PERSISTENT_MINIMUM + 1: Transition.DEGRADED}
     assert state.health is Health.DEGRADED
 
 
-def test_a_transition_forgets_the_pictures_before_it():
+def test_a_transition_settles_the_pictures_before_it():
     state, _ = run("g" * 30 + "b" * 5)
-    assert state.quality == QualityState(degraded=True, since=START + 35 * MINUTE)
+    assert (state.quality.consecutive_bad, state.quality.fresh) == (0, "")
+    assert (state.quality.degraded, state.quality.since) == (True, START + 35 * MINUTE)
     state, _ = run("g" * 5, state)
-    assert state.quality == QualityState(degraded=False, since=START + 5 * MINUTE)
+    assert (state.quality.consecutive_good, state.quality.fresh) == (0, "")
+    assert (state.quality.degraded, state.quality.since) == (False, START + 5 * MINUTE)
+    assert run("gb" * 5, state)[1] == {10: Transition.DEGRADED}
+    assert run("gb" * 4 + "b", state)[1] == {}, "only what came since degrades it"
+
+
+def test_settled_pictures_are_pushed_out_by_new_ones():
+    state, _ = run("b" * 5 + "g" * 5)
+    for count in (1, PERSISTENT_WINDOW - 10, PERSISTENT_WINDOW, 3 * PERSISTENT_WINDOW):
+        later, _ = run("g" * count, state)
+        assert len(later.quality.fresh) == min(count, PERSISTENT_WINDOW)
+
+
+# Leaving
+
+
+def random_pictures(seed, share, count):
+    """Return pictures of which each is bad by chance."""
+    rng = random.Random(seed)
+    return "".join("b" if rng.random() < share else "g" for _ in range(count))
+
+
+def to_recover(state, limit=200):
+    """Return how many good pictures in a row it takes."""
+    return next(iter(run("g" * limit, state)[1]), None)
+
+
+@pytest.mark.parametrize("before", ["", "g" * 100, "ggbgggggggg" * 9])
+@pytest.mark.parametrize("length", [5, 6, 20, 100, 1000])
+def test_a_camera_whose_pictures_were_all_bad_has_to_be_good_five_times(before, length):
+    state, transitions = run(before + "b" * length)
+    assert list(transitions.values()) == [Transition.DEGRADED]
+    assert to_recover(state) == POLICY.recover_after
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.95, 5, 5), (0.85, 5, 7), (0.5, 12, 20), (0.3, 22, 42)])
+def test_the_more_good_ones_were_among_the_bad_ones_the_longer_it_has_to_be_good(share, least, most):
+    needed = []
+    for seed in range(40):
+        state, _ = run(random_pictures(seed, share, 150) + "b")
+        if state.quality.degraded:
+            needed.append(to_recover(state))
+    assert len(needed) >= 38
+    assert least <= statistics.median(needed) <= most
+
+
+def test_after_a_change_for_the_worse_only_the_worse_time_counts():
+    state, _ = run(random_pictures(1, 0.3, 300) + "b" * 100)
+    assert to_recover(state) == POLICY.recover_after
+
+
+def test_a_camera_that_falls_back_soon_has_to_be_good_for_longer():
+    once, _ = run("b" * 20)
+    back, transitions = run("ggggg" + "bbbbb", once)
+    assert list(transitions.values()) == [Transition.RECOVERED, Transition.DEGRADED]
+    assert to_recover(once) == 5
+    assert to_recover(back) == 6
+    assert to_recover(run("g" * 100 + "bbbbb", run("ggggg", once)[0])[0]) == 5, "not one that falls back much later"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_a_camera_that_is_bad_now_and_then_stays_degraded(share):
+    changes = 0
+    for seed in range(6):
+        _, transitions = run(random_pictures(seed, share, 7 * 1440))
+        changes += len(transitions) - 1
+    assert changes <= 7 * 6, "on average half of two a day, at a picture a minute"
+
+
+def test_three_in_ten_bad_is_found_within_a_hundred_pictures():
+    late = sum(min(run(random_pictures(seed, 0.3, 100))[1], default=101) > 100 for seed in range(400))
+    assert late <= 0.03 * 400
+
+
+@pytest.mark.parametrize("policy", [POLICY, QualityPolicy(recover_after=9), QualityPolicy(recover_after=1)])
+@given(letters=st.text(alphabet="gb", max_size=300))
+@settings(max_examples=60, deadline=None)
+def test_whatever_came_before_it_ends_after_enough_good_ones(policy, letters):
+    state, _ = run(letters + "b" * policy.degraded_after, policy=policy)
+    assert state.quality.degraded
+    ((needed, transition),) = run("g" * 200, state, policy=policy)[1].items()
+    assert transition is Transition.RECOVERED
+    assert policy.recover_after <= needed <= 60
+
+
+def test_degraded_mode_lasts_at_least_as_long_as_it_has_to():
+    policy = QualityPolicy(minimum_dwell=30.0)
+    assert run("bbbbb" + "g" * 60, policy=policy)[1] == {5: Transition.DEGRADED, 35: Transition.RECOVERED}
+    assert run("bbbbb" + "g" * 60)[1] == {5: Transition.DEGRADED, 10: Transition.RECOVERED}
+    state, _ = run("bbbbb", policy=policy, start=START + timedelta(days=1))
+    assert list(run("ggggg", state, policy=policy)[1].values()) == [Transition.RECOVERED], "the clock jumped back"
 
 
 def test_no_more_pictures_are_remembered_than_the_longest_rule_needs():

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from .errors import CODES, Code
+from .hysteresis import BAD, GOOD, PERSISTENT_WINDOW, enters, run_to_leave, telling
 from .models import Health, Outcome, QualityPolicy
 
 BREAKER_FAILURES = 5
@@ -21,17 +22,6 @@ PROBE_FIRST = timedelta(seconds=30)
 """Wait before the first probe of an open breaker: a camera reboots in about a minute."""
 PROBE_MAX = timedelta(minutes=15)
 """Longest wait between probes, and so the longest time until a recovery is noticed: some 100 attempts a day."""
-SHARE_WINDOW = 20
-"""Pictures that the policy's share of bad ones is taken of."""
-SHARE_MINIMUM = 10
-"""Pictures needed before a share means anything: 5 bad of 10 come about by chance in 6 of 10^5 cases at 5 % bad."""
-PERSISTENT_WINDOW = 100
-"""Pictures that a lower, persistent share is taken of; all of them are needed."""
-PERSISTENT_SHARE = 25.0
-"""Percentage of bad pictures among PERSISTENT_WINDOW that degrades a camera whose faults come and go."""
-
-_GOOD = "g"
-_BAD = "b"
 
 
 class Evidence(StrEnum):
@@ -54,13 +44,23 @@ class Transition(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QualityState:
-    """What is remembered of a camera's pictures; ``recent`` has a letter for each of the last PERSISTENT_WINDOW."""
+    """What is remembered of a camera's pictures; ``recent`` has a letter for each of the last PERSISTENT_WINDOW.
+
+    The first ``settled`` of them came before the last transition: they degrade no camera any more, but a camera that
+    was degraded not long ago has to be good for longer.
+    """
 
     degraded: bool = False
     since: datetime | None = None
     consecutive_bad: int = 0
     consecutive_good: int = 0
     recent: str = ""
+    settled: int = 0
+
+    @property
+    def fresh(self) -> str:
+        """Return the pictures since the last transition."""
+        return self.recent[self.settled :]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +114,7 @@ class HealthState:
                 "consecutive_bad": quality.consecutive_bad,
                 "consecutive_good": quality.consecutive_good,
                 "recent": quality.recent,
+                "settled": quality.settled,
             },
             "connectivity": {
                 "failures": connectivity.failures,
@@ -136,6 +137,7 @@ class HealthState:
                 consecutive_bad=quality.get("consecutive_bad", 0),
                 consecutive_good=quality.get("consecutive_good", 0),
                 recent=quality.get("recent", ""),
+                settled=quality.get("settled", 0),
             ),
             connectivity=ConnectivityState(
                 failures=connectivity.get("failures", 0),
@@ -172,21 +174,25 @@ def observe(
     quality = _counted(state.quality, good=evidence is Evidence.GOOD)
     if state.connectivity.breaker_open:
         return HealthState(quality=quality, connectivity=connectivity), Transition.ONLINE
-    transition = _quality_transition(quality, policy)
+    transition = _quality_transition(quality, when, policy)
     if transition is not None:
-        quality = QualityState(degraded=transition is Transition.DEGRADED, since=when)
+        quality = QualityState(
+            degraded=transition is Transition.DEGRADED,
+            since=when,
+            recent=quality.recent,
+            settled=len(quality.recent),
+        )
     return HealthState(quality=quality, connectivity=connectivity), transition
 
 
 def bad_share(before: HealthState) -> tuple[int, int, int]:
     """Return what one more bad picture makes of a state: how many bad ones, of how many, and how many in a row.
 
-    Of the last SHARE_WINDOW and the last PERSISTENT_WINDOW pictures those are counted that have the greater share.
+    Of the numbers of last pictures that a share is taken of, the one counts that has the greatest share.
     """
     quality = _counted(before.quality, good=False)
-    windows = (quality.recent[-SHARE_WINDOW:], quality.recent)
-    pictures = max(windows, key=lambda window: window.count(_BAD) / len(window))
-    return pictures.count(_BAD), len(pictures), quality.consecutive_bad
+    pictures = telling(quality.fresh)
+    return pictures.count(BAD), len(pictures), quality.consecutive_bad
 
 
 def entity_available(state: HealthState, when: datetime) -> HealthState:
@@ -225,29 +231,28 @@ def _answered(state: ConnectivityState, when: datetime) -> ConnectivityState:
 
 def _counted(state: QualityState, *, good: bool) -> QualityState:
     """Return the state with one more picture, and no decision taken."""
+    recent = (state.recent + (GOOD if good else BAD))[-PERSISTENT_WINDOW:]
     return replace(
         state,
         consecutive_bad=0 if good else state.consecutive_bad + 1,
         consecutive_good=state.consecutive_good + 1 if good else 0,
-        recent=(state.recent + (_GOOD if good else _BAD))[-PERSISTENT_WINDOW:],
+        recent=recent,
+        settled=max(0, state.settled - (len(state.recent) + 1 - len(recent))),
     )
 
 
-def _quality_transition(state: QualityState, policy: QualityPolicy) -> Transition | None:
+def _quality_transition(state: QualityState, when: datetime, policy: QualityPolicy) -> Transition | None:
     """Return the transition that the counted pictures call for."""
-    if state.degraded:
-        return Transition.RECOVERED if state.consecutive_good >= policy.recover_after else None
-    enters = (
-        state.consecutive_bad >= policy.degraded_after
-        or _share_reached(state.recent[-SHARE_WINDOW:], SHARE_MINIMUM, policy.degraded_share)
-        or _share_reached(state.recent, PERSISTENT_WINDOW, PERSISTENT_SHARE)
-    )
-    return Transition.DEGRADED if enters else None
+    if not state.degraded:
+        return Transition.DEGRADED if enters(state.fresh, state.consecutive_bad, policy) else None
+    if state.consecutive_good < policy.recover_after or _dwells(state, when, policy):
+        return None
+    return Transition.RECOVERED if state.consecutive_good >= run_to_leave(state.recent, policy) else None
 
 
-def _share_reached(pictures: str, minimum: int, percentage: float) -> bool:
-    """Return whether enough pictures are known and the given percentage of them is bad."""
-    return len(pictures) >= minimum and 100.0 * pictures.count(_BAD) >= percentage * len(pictures)
+def _dwells(state: QualityState, when: datetime, policy: QualityPolicy) -> bool:
+    """Return whether degraded mode is younger than it has to be; a clock that jumped back before it says nothing."""
+    return state.since is not None and timedelta() <= when - state.since < timedelta(minutes=policy.minimum_dwell)
 
 
 def _iso(when: datetime | None) -> str | None:

@@ -204,8 +204,12 @@ class QualityPolicy:
     """Consecutive bad attempts that degrade the camera."""
     degraded_share: float = 50.0
     """Percentage of bad attempts among the last 20 that degrades the camera."""
+    persistent_share: float = 25.0
+    """Percentage of bad attempts among the last 60 to 100 that degrades a camera whose faults come and go."""
     recover_after: int = 5
-    """Consecutive good attempts that end degraded mode."""
+    """Consecutive good attempts that end degraded mode; more are needed after faults that came and went."""
+    minimum_dwell: float = 0.0
+    """Minutes that degraded mode lasts at least."""
 
 
 @dataclass(frozen=True, slots=True)
