@@ -1,6 +1,7 @@
 """Builds the corpus: the same pictures on every machine, one folder for each scene.
 
-Run it by ``scripts/corpus [--scene NAME] [--part NAME] [--jobs N]``; what is there already is not built again.
+Run it by ``scripts/corpus [--split NAME] [--scene NAME] [--part NAME] [--jobs N]``; what is there already is not built
+again.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import cv2
 from . import clean, decay, jpegs, sensor, sequences, streams
 from .items import MANIFEST, Item, write
 from .light import Rng, picture, plane, randomness
-from .sources import SCENES, Place, Rgb, Scene, fetch, load
+from .sources import SCENES, Place, Rgb, Scene, Split, fetch, load
 from .where import FILES, PICTURES
 
 VERSION: Final = "3"
@@ -179,19 +180,30 @@ def build(scene: Scene, part: str) -> int:
     return len(items)
 
 
+def forget() -> None:
+    """Remove what was built of scenes that are gone, or have changed halves since."""
+    known = {PICTURES / scene.split / scene.name for scene in SCENES}
+    for split in Split:
+        for folder in (PICTURES / split).glob("*"):
+            if folder not in known:
+                shutil.rmtree(folder)
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Build what is asked for."""
     parser = argparse.ArgumentParser(prog="scripts/corpus", description=__doc__)
+    parser.add_argument("--split", choices=list(Split))
     parser.add_argument("--scene", action="append", choices=[scene.name for scene in SCENES])
     parser.add_argument("--part", action="append", choices=list(PARTS))
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args(given)
     fetch(FILES)
+    forget()
     work = [
         (scene, part)
         for part in asked.part or PARTS
         for scene in SCENES
-        if asked.scene is None or scene.name in asked.scene
+        if asked.split in {None, scene.split} and (asked.scene is None or scene.name in asked.scene)
     ]
     with ProcessPoolExecutor(asked.jobs) as pool:
         counts = pool.map(build, [scene for scene, _ in work], [part for _, part in work])

@@ -1,6 +1,7 @@
 """The corpus is the same every time, says what it holds, and shows every fault that it names."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 import hashlib
@@ -17,6 +18,7 @@ from benchmarks.corpus.sources import Place, Scene, Split
 from tests.core import pictures
 
 SCENE = Scene("yard", "drawn", Split.TUNE)
+CLEAN_EACH, FAULTS_EACH = build.CLEAN_EACH, build.FAULTS_EACH
 
 
 @pytest.fixture(autouse=True)
@@ -216,12 +218,38 @@ def test_a_part_that_was_broken_off_is_built_again(monkeypatch):
     assert not list(build.PICTURES.rglob("half.jpg"))
 
 
+def test_what_is_no_scene_of_its_split_any_more_is_removed(monkeypatch):
+    drawn, moved, gone = SCENE, replace(SCENE, name="moved"), replace(SCENE, name="gone")
+    for scene in (drawn, moved, gone):
+        build.build(scene, "decay")
+    monkeypatch.setattr(build, "SCENES", (drawn, replace(moved, split=Split.TEST)))
+    build.forget()
+    assert [path.name for path in build.PICTURES.glob("*/*")] == ["yard"]
+    assert build.build(drawn, "decay") == 0
+
+
+def test_only_the_split_that_was_asked_for_is_built(monkeypatch):
+    built: list[tuple[str, str]] = []
+    monkeypatch.setattr(build, "SCENES", (SCENE, replace(SCENE, name="other", split=Split.TEST)))
+    monkeypatch.setattr(build, "fetch", lambda _folder: None)
+    monkeypatch.setattr(build, "build", lambda scene, part: built.append((scene.name, part)) or 1)
+    monkeypatch.setattr(build, "ProcessPoolExecutor", ThreadPoolExecutor)
+    build.main(["--split", "test"])
+    assert sorted(built) == sorted(("other", part) for part in build.PARTS)
+    build.main(["--part", "clean"])
+    assert sorted(built[len(build.PARTS) :]) == [("other", "clean"), ("yard", "clean")]
+
+
 def test_scenes_are_dealt_out_once():
     assert len({scene.name for scene in sources.SCENES}) == len({scene.path for scene in sources.SCENES})
     assert len({scene.name for scene in sources.SCENES}) == len(sources.SCENES)
     split = Counter(scene.split for scene in sources.SCENES)
-    assert split[Split.TEST] >= 25
     assert split[Split.TUNE] >= 15
+    # Two hundred pictures of each clean class, of those that need weather too; forty of each fault and severity.
+    for name in clean.CLEAN:
+        able = [scene for scene in sources.SCENES if scene.split is Split.TEST and clean.possible(scene.place, name)]
+        assert len(able) * CLEAN_EACH >= 200, name
+    assert split[Split.TEST] * FAULTS_EACH >= 40
 
 
 def test_what_was_fetched_is_not_fetched_again(tmp_path, monkeypatch):
