@@ -7,7 +7,7 @@ again.
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import shutil
 from typing import Final
@@ -44,10 +44,26 @@ def _item(scene: Scene, name: str, file: str, severity: int | None = None) -> It
     return Item(file=file, split=scene.split, scene=scene.name, name=name, fault=faulty, severity=severity)
 
 
-def _wanted(found: list[int], number: int) -> int | None:
-    """Return the severity that a try aims at: one of which there are too few; None when there are enough of all."""
-    missing = [severity for severity in range(3) if found[severity] < FAULTS_EACH]
-    return missing[number % len(missing)] if missing else None
+@dataclass(slots=True)
+class _Quota:
+    """How many pictures of each severity a fault has by now."""
+
+    found: list[int] = field(default_factory=lambda: [0, 0, 0])
+
+    def tries(self) -> Iterator[tuple[int, int]]:
+        """Yield the number of each try and the severity that it aims at: one of which there are too few."""
+        for number in range(TRIES):
+            missing = [severity for severity, count in enumerate(self.found) if count < FAULTS_EACH]
+            if not missing:
+                return
+            yield number, missing[number % len(missing)]
+
+    def take(self, severity: int) -> bool:
+        """Count a picture of a severity; return whether it is wanted."""
+        if self.found[severity] == FAULTS_EACH:
+            return False
+        self.found[severity] += 1
+        return True
 
 
 def _clean(scene: Scene, folder: Path) -> Iterator[Item]:
@@ -92,10 +108,8 @@ def _jpegs(scene: Scene, folder: Path) -> Iterator[Item]:
     pool = [jpegs.encode(plane(_base(scene, view, rng)), rng) for _ in range(TRIES)]
     shown = [jpegs.decoded(whole) for whole in pool]
     for name, fault in jpegs.FAULTS.items():
-        found = [0, 0, 0]
-        for number in range(TRIES):
-            if (wanted := _wanted(found, number)) is None:
-                break
+        quota = _Quota()
+        for number, wanted in quota.tries():
             rng = randomness(scene.name, name, str(number))
             which = int(rng.integers(0, TRIES))
             data = fault(pool[which], rng, rng.uniform(*jpegs.AIMS[wanted]))
@@ -104,9 +118,8 @@ def _jpegs(scene: Scene, folder: Path) -> Iterator[Item]:
                 severity: int | None = 2
             else:
                 severity = jpegs.severity(jpegs.damage(after, (before,)))
-            if severity is None or found[severity] == FAULTS_EACH:
+            if severity is None or not quota.take(severity):
                 continue
-            found[severity] += 1
             file = f"{name}-{number}.jpg"
             (folder / file).write_bytes(data)
             yield _item(scene, name, file, severity)
@@ -138,16 +151,13 @@ def _damaged(scene: Scene, folder: Path, shots: Sequence[streams.Stream], codec:
     for kind, make in (("key", streams.key_frame), ("still", streams.still)):
         if kind == "key" and fault == streams.MIDDLE:
             continue
-        found = [0, 0, 0]
-        for number in range(TRIES):
-            if (wanted := _wanted(found, number)) is None:
-                break
+        quota = _Quota()
+        for number, wanted in quota.tries():
             rng = randomness(scene.name, name, kind, str(number))
             shown = make(shots[number // 3 % len(shots)], fault, rng, rng.uniform(*jpegs.AIMS[wanted]))
             severity = None if shown is None else jpegs.severity(shown.share)
-            if shown is None or severity is None or found[severity] == FAULTS_EACH:
+            if shown is None or severity is None or not quota.take(severity):
                 continue
-            found[severity] += 1
             of_stream = kind == "key"
             file = f"{name}-{kind}-{number}.{codec if of_stream else 'jpg'}"
             data = shown.data if of_stream else jpegs.encode(plane(shown.picture), rng, quality=90)
