@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 from timelapser_core.catalogue import queries
-from timelapser_core.catalogue.trends import KEPT
-from timelapser_core.hours import SPACING, Gathering, Hour
+from timelapser_core.hours import KEPT, SPACING, Gathering, Hour
 from timelapser_core.models import FaultKind, Light
 from timelapser_core.ulid import new_ulid
 

@@ -27,7 +27,7 @@ LAYERS = [
 ]
 """From the bottom up; a module not named here is an edge: nothing but ``__init__`` and other edges may import it."""
 
-PURE_OF_STORAGE = ("detection", "health", "schedule", "readiness", "planner")
+PURE_OF_STORAGE = ("detection", "health", "schedule", "readiness", "planner", "hours", "trend", "forecast")
 
 
 def _rank(module: str) -> int:

@@ -10,6 +10,9 @@ from .models import FaultKind, Light
 
 SPACING: Final = timedelta(seconds=10)
 """Between two pictures of an hour that count: 360 are enough for a median, and no camera keeps more in memory."""
+KEPT: Final = timedelta(days=42)
+"""How far back hours are of use: the longest trend that is looked for, and what was usual before it. At most 24 records
+a day, seldom in two lights: under 1500."""
 DIGITS: Final = 3
 """Decimals of a closeness that are kept: a hundredth of what weather does to it."""
 

@@ -92,6 +92,8 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if not attempt.probe:
         changes |= {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}
+    if attempt.degradation is not None:
+        changes["forecast"] = None
     if changes:
         conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
     keep_hours(conn, camera_seq, attempt.hours)

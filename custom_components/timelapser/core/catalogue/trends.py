@@ -1,19 +1,14 @@
 """What cameras showed hour by hour, and the forecast that stands."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 import json
-from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ..errors import CatalogueError, Code
-from ..hours import Hour
+from ..hours import KEPT, Hour
 from ..models import FaultKind, Light
 from .schema import cameras, trends
-
-KEPT: Final = timedelta(days=60)
-"""Age of what is kept: twice the longest trend. At most 24 hours a day, seldom in two lights: under 2000 rows."""
 
 
 def keep_hours(conn: Connection, camera_seq: int, hours: Sequence[Hour]) -> None:

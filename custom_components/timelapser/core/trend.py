@@ -1,0 +1,121 @@
+"""Whether a signal rises from day to day, how fast, and how surely: a robust trend, or none.
+
+Only like hours are compared: the step between two days is the median of the steps between their common hours, so that
+neither the sun's way nor a gap makes a trend (after the seasonal Kendall test, Hirsch and Slack 1984). The slope is the
+median of those of all pairs of days, its interval that of their ranks (Theil 1950, Sen 1968).
+"""
+
+from dataclasses import dataclass
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Days = NDArray[np.float64]
+"""(days, 24): a signal by day, the newest last, and hour of the day; NaN where it is not known."""
+type Levels = NDArray[np.float64]
+"""(days,): a signal by day as if each had all hours."""
+
+HOURS: Final = 24
+WINDOWS: Final = (5, 8, 14, 28)
+"""Days over which a trend is looked for: a lens that works loose in a week, and dirt that takes a month."""
+FULL: Final = 0.8
+"""Part of a window's days that must be known."""
+BEFORE: Final = (3, 0.5)
+"""Days before a window that must be known, to tell what is usual: so many, and this part of the window."""
+CERTAIN: Final = 2.0
+"""Standard deviations of Kendall's S from which a rise is no chance."""
+Z95: Final = 1.96
+"""Standard deviations of Kendall's S at the ends of a 95 % interval."""
+NORMAL: Final = 1.4826
+"""Standard deviation of a normal distribution in median absolute deviations."""
+NOTICEABLE: Final = 0.25
+"""Signal (1 is bad) that the newest day must have reached: what is below is often weather."""
+BEYOND: Final = 0.1
+"""By how much the two newest days must be above all those before the window."""
+NEWEST: Final = 3
+"""Newest days by themselves, over which it must still rise: a step, such as snow, does not."""
+STEADY: Final = 0.35
+"""Part of the whole slope that they must have."""
+
+
+FASTER: Final = 1.5
+"""Times the newest days' slope that must be reckoned with: what a focus costs goes with the square of its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A rise: the signal's level now and what it may be off by, its slope (a day) and both ends of that.
+
+    The ends are those of 95 % intervals.
+    """
+
+    level: float
+    off: float
+    slope: float
+    lower: float
+    upper: float
+
+    def days_to(self, level: float) -> tuple[float, float, float]:
+        """Return in how many days it will have reached a level: at the earliest, likely, at the latest."""
+        left = level - self.level
+        early, late = max(0.0, left - self.off), max(0.0, left + self.off)
+        return early / self.upper, max(0.0, left) / self.slope, late / self.lower
+
+
+def levels_of(days: Days) -> Levels:
+    """Return the level of each day: the median of its hours, each less what is usual then, and what is usual at all."""
+    usual = _median(days, axis=0)
+    levels: Levels = _median(days - usual, axis=1) + _median(usual[None], axis=1)
+    return levels
+
+
+def rises(days: Days, least: int = 0) -> list[Trend]:
+    """Return the trends beyond doubt, one at most for each window of at least so many days."""
+    levels = levels_of(days)
+    if not levels[-1] >= NOTICEABLE:
+        return []
+    found = (_rise(days[-window:], levels, window) for window in WINDOWS if window >= least)
+    return [trend for trend in found if trend is not None]
+
+
+def _rise(days: Days, levels: Levels, window: int) -> Trend | None:
+    """Return the trend of the newest days if it is one beyond doubt: certain, not over, and above all that was."""
+    own, before = levels[-window:], levels[:-window]
+    before = before[np.isfinite(before)]
+    at = np.flatnonzero(np.isfinite(own))
+    if before.size < max(BEFORE[0], BEFORE[1] * window) or at.size < math.ceil(FULL * window):
+        return None
+    slopes = _slopes(days[at], at)
+    deviation = math.sqrt(at.size * (at.size - 1) * (2 * at.size + 5) / 18)
+    cut = max(0, math.floor((slopes.size - Z95 * deviation) / 2))
+    lower, slope, upper = float(slopes[cut]), float(np.median(slopes)), float(slopes[slopes.size - 1 - cut])
+    if float(np.sign(slopes).sum()) - 1 < CERTAIN * deviation or lower <= 0:
+        return None
+    newest = at[at >= window - NEWEST]
+    late = float(np.median(_slopes(days[newest], newest))) if newest.size >= NEWEST - 1 else 0.0
+    if late < STEADY * slope:
+        return None
+    now = (own + slope * np.arange(window - 1, -1, -1))[at]
+    level = float(np.median(now[-newest.size :]))
+    off = Z95 * NORMAL * float(np.median(np.abs(now - np.median(now)))) / math.sqrt(newest.size)
+    if level < NOTICEABLE or float(own[newest[-2:]].min()) < float(before.max()) + BEYOND:
+        return None
+    return Trend(level, off, slope, lower, max(upper, FASTER * late))
+
+
+def _slopes(days: Days, at: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the slopes between all pairs of days that have an hour in common, sorted; ``at`` is when the days were."""
+    early, late = np.triu_indices(len(days), 1)
+    slopes = _median(days[late] - days[early], axis=1) / (at[late] - at[early])
+    return np.sort(slopes[np.isfinite(slopes)])
+
+
+def _median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return the medians of what is known, NaN where nothing is."""
+    ordered = np.sort(values, axis=axis)
+    counts = np.expand_dims(np.count_nonzero(np.isfinite(ordered), axis=axis), axis)
+    low, high = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, ordered.shape[axis] - 1)
+    pair: NDArray[np.float64] = np.take_along_axis(ordered, low, axis) + np.take_along_axis(ordered, high, axis)
+    return np.where(counts == 0, np.nan, pair / 2).squeeze(axis)
