@@ -7,6 +7,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
+from benchmarks.common.page import NoMarksError
 from benchmarks.corpus.sources import Split
 from benchmarks.corpus.where import PICTURES
 
@@ -28,7 +29,7 @@ def main(given: Sequence[str] | None = None) -> int:
     results: Any
     if options.accuracy:
         from .accuracy import evaluate  # noqa: PLC0415 - the timing needs none of it
-        from .page import NoMarksError, rewrite  # noqa: PLC0415 - as above
+        from .page import rewrite  # noqa: PLC0415 - as above
         from .run import MissingCorpusError  # noqa: PLC0415 - as above
 
         try:

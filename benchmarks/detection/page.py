@@ -4,24 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.common.page import fill, table
+
 BEGIN: Final = "<!-- figures: scripts/bench detection --accuracy --page -->"
-END: Final = "<!-- end of figures -->"
 
 SEVERITIES: Final = ("mild", "medium", "severe")
 
 
-class NoMarksError(Exception):
-    """The page has no place for the figures."""
-
-
 def rewrite(page: Path, found: Mapping[str, Any]) -> None:
     """Replace what lies between the marks of a page by the tables; raises NoMarksError."""
-    text = page.read_text("utf-8")
-    head, mark, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not mark or not end:
-        raise NoMarksError(f"{page} lacks {BEGIN} and {END}")
-    page.write_text(f"{head}{BEGIN}\n\n{'\n'.join(tables(found)).strip()}\n\n{END}{tail}", "utf-8")
+    fill(page, BEGIN, tables(found))
 
 
 def tables(found: Mapping[str, Any]) -> Iterator[str]:
@@ -32,26 +24,26 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _recall("Streams, with what the decoder says", recall["streams"])
     yield from _recall("Faults, once the camera is known", recall["with history"])
     yield from _recall("Cameras that get worse from day to day, in thirds of the way", recall["decay"])
-    yield from _plain(
+    yield from table(
         "Frozen cameras, found within five pictures",
         ("how", "found"),
         ([_words(name), _rate(rate)] for name, rate in recall["frozen"].items()),
     )
     alarms = found["false alarms"]
     clean = {**alarms["one picture"], **alarms["streams"]}
-    yield from _plain(
+    yield from table(
         "Good pictures called bad or suspect, on one picture",
         ("class", "bad", "suspect"),
         ([_words(name), _rate(each["bad"]), _rate(each["suspect"])] for name, each in clean.items()),
     )
-    yield from _plain(
+    yield from table(
         "Good pictures called bad or suspect, by camera",
         ("camera", "bad", "suspect"),
         ([_words(name), _rate(each["bad"]), _rate(each["suspect"])] for name, each in alarms["cameras"].items()),
     )
     yield from _peers(found["peers"], found["freezedetect"])
     for how, stages in found["stages"].items():
-        yield from _plain(
+        yield from table(
             f"Milliseconds by stage, {how}, two processes at work",
             ("stage", "median", "95 %"),
             ([stage, f"{each['median_ms']:.2f}", f"{each['p95_ms']:.2f}"] for stage, each in stages.items()),
@@ -67,12 +59,12 @@ def _targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         met = {True: "yes", False: "**no**", None: "-"}[target["met"]]
         return [words, asked, got, met, target["detail"].strip()]
 
-    yield from _plain(
+    yield from table(
         "What was asked for", ("what", "limit", "measured", "met", "95 % interval, or where"), map(line, targets)
     )
 
 
-def _recall(title: str, table: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _recall(title: str, of: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     def cell(found: Mapping[str, Any] | None) -> str:
         if found is None:
             return ""
@@ -80,8 +72,8 @@ def _recall(title: str, table: Mapping[str, Mapping[str, Any]]) -> Iterator[str]
         share = 100 * flagged["found"] / flagged["total"]
         return f"{_rate(found['bad'])}; {share:.0f} % at least suspect"
 
-    rows = ([_words(name), *(cell(found.get(severity)) for severity in SEVERITIES)] for name, found in table.items())
-    yield from _plain(title, ("fault", *SEVERITIES), rows)
+    rows = ([_words(name), *(cell(found.get(severity)) for severity in SEVERITIES)] for name, found in of.items())
+    yield from table(title, ("fault", *SEVERITIES), rows)
 
 
 def _peers(peers: Mapping[str, Mapping[str, Any]], freezes: Mapping[str, Any]) -> Iterator[str]:
@@ -89,19 +81,12 @@ def _peers(peers: Mapping[str, Mapping[str, Any]], freezes: Mapping[str, Any]) -
         return
     kinds = [kind for kind in next(iter(peers.values())) if kind != "auc"]
     rows = ([words, *(_share(line[kind]) for kind in kinds), f"{line['auc']:.3f}"] for words, line in peers.items())
-    yield from _plain(
+    yield from table(
         "Beside others, on the same single pictures: what each calls bad", ("who", *kinds, "AUC of all"), rows
     )
     if freezes:
         rows = ([_words(name), _rate(rate)] for name, rate in freezes.items())
-        yield from _plain("FFmpeg's freezedetect on the same cameras", ("how", "found"), rows)
-
-
-def _plain(title: str, heads: Sequence[str], rows: Any) -> Iterator[str]:
-    """Yield a table with its title; none without rows."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    if lines:
-        yield from (f"### {title}", "", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *lines, "")
+        yield from table("FFmpeg's freezedetect on the same cameras", ("how", "found"), rows)
 
 
 def _words(name: str) -> str:

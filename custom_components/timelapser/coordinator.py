@@ -30,7 +30,7 @@ from .const import (
 )
 from .core.errors import Code, TimelapserError
 from .core.health import PROBE_FIRST, entity_available, reset_quality
-from .core.models import IncidentEnd, Outcome, Reason, SceneContext
+from .core.models import Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
@@ -288,8 +288,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self.state.adopt(attempt)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
-            if attempt.committed is not None and request.missed is not None:
-                self.planner.missed -= request.missed[0]
+            if attempt.committed is not None and self.planner.missed:
+                await self.state.async_add_missed(*self.planner.take_missed())
             return attempt
 
     @asynccontextmanager
@@ -329,7 +329,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             health=self.state.health,
             baseline=self.state.baseline,
             gathering=self.state.gathering,
-            missed=self.planner.owed(),
             context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
         )
 
@@ -374,13 +373,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
         return describe(attempt)
 
-    async def async_reset_degraded(
-        self, context: Context | None = None, *, end: IncidentEnd = IncidentEnd.RESET
-    ) -> dict[str, Any]:
+    async def async_reset_degraded(self, context: Context | None = None) -> dict[str, Any]:
         """Leave degraded mode and begin the count of bad frames anew."""
         async with self.locked():
             changed = self.state.health.quality.degraded
-            await self.state.async_end_degraded(reset_quality(self.state.health), end)
+            await self.state.async_set_health(reset_quality(self.state.health))
         if changed:
             self.announcer.reset(self.state.health.health, context)
         self._publish(force=True)

@@ -79,9 +79,10 @@ class Planner:
         changes = [change for timelapse_id in self.schedules if (change := self.window(timelapse_id, now).changes_at)]
         return min(slots + changes, default=None)
 
-    def owed(self) -> tuple[int, datetime] | None:
-        """Return the missed slots that are to be written, if any, with the instant up to which they are all."""
-        return (self.missed, self._settled_until) if self.missed else None
+    def take_missed(self) -> tuple[int, datetime]:
+        """Return the missed slots that are to be written, with the instant up to which they are all, and begin anew."""
+        missed, self.missed = self.missed, 0
+        return missed, self._settled_until
 
     def _following(self, timelapse_id: str, after: datetime) -> NextSlot | None:
         return next_slot(self.schedules[timelapse_id], after, dt_util.get_default_time_zone(), self._sun)

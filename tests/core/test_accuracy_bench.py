@@ -16,13 +16,14 @@ from timelapser_core.detection import Baseline
 from timelapser_core.errors import Code, ImageError
 from timelapser_core.models import Verdict
 
+from benchmarks.common.page import END, NoMarksError
 from benchmarks.corpus.items import Item, write
 from benchmarks.corpus.sources import Split
 from benchmarks.detection import tables
 from benchmarks.detection.__main__ import main
 from benchmarks.detection.figures import Rate, auc, best_limit, wilson
 from benchmarks.detection.judge import Judge, Row
-from benchmarks.detection.page import BEGIN as MARK, END, NoMarksError, rewrite
+from benchmarks.detection.page import BEGIN as MARK, rewrite
 from benchmarks.detection.run import MissingCorpusError, collect
 from benchmarks.detection.sheet import draw
 from benchmarks.detection.tables import Groups

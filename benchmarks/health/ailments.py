@@ -1,0 +1,204 @@
+"""What may be wrong with a camera for a while, as pictures: broken data, broken glass, a hung camera, none at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+
+from benchmarks.corpus import jpegs, sensor, streams
+from benchmarks.corpus.light import WIDTH as WIDTH_OF_LENGTHS, Plane, Rng, noisy, picture, plane
+from benchmarks.corpus.sensor import out_of_focus, soiled
+
+from .site import WIDTH, Site
+
+SEVERE: Final = 2
+"""The corpus' word for it."""
+TRIES: Final = 6
+"""Damages that are tried until one is severe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A picture that is asked for: when its attempt began, and how many pictures that attempt had before."""
+
+    site: Site
+    when: datetime
+    tried: int = 0
+
+    def chance(self, *names: str) -> Rng:
+        """Return randomness of this picture alone."""
+        return self.site.chance(*names, self.when.isoformat(), str(self.tried))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of it: the bytes (None: no answer), and whether the truth is that it is severely damaged."""
+
+    data: bytes | None
+    severe: bool = True
+
+
+type Ailment = Callable[[Moment], Taken]
+"""How a camera answers while something is wrong with it."""
+
+
+def healthy(moment: Moment) -> Taken:
+    """Return the good picture."""
+    return Taken(moment.site.picture(moment.when, moment.tried), severe=False)
+
+
+def _compared(values: Plane, before: Plane) -> bool:
+    """Return whether anybody can see what was done to a picture: not when it is dark anyway."""
+    return jpegs.damage(picture(values), (picture(before),)) >= jpegs.SEEN
+
+
+def _cut(moment: Moment) -> Taken:
+    """Return a file that did not arrive whole, damaged in one of the corpus' ways."""
+    rng = moment.chance("file")
+    fault = jpegs.FAULTS[str(rng.choice(list(jpegs.FAULTS)))]
+    whole = moment.site.picture(moment.when, moment.tried)
+    shown = jpegs.decoded(whole)
+    for _ in range(TRIES):
+        data = fault(whole, rng, rng.uniform(*jpegs.AIMS[SEVERE]))
+        after = jpegs.decoded(data)
+        if after is None or shown is None or after.shape != shown.shape:
+            return Taken(data)
+        if jpegs.severity(jpegs.damage(after, (shown,))) == SEVERE:
+            return Taken(data)
+    return Taken(jpegs.cut(whole, rng, rng.uniform(0.05, 0.5)))
+
+
+HARD: Final = ("black", "grey", "green_bottom", "grey_bottom", "smear", "stride", "bands")
+"""Faults of the sensor's that one picture shows."""
+
+
+def _broken(moment: Moment) -> Taken:
+    """Return a picture of a sensor or a decoder that fails."""
+    rng = moment.chance("sensor")
+    before = moment.site.seen(moment.when, moment.tried)
+    values = sensor.FAULTS[str(rng.choice(HARD))].damage(before, rng, SEVERE)
+    return Taken(moment.site.encoded(values, moment.when), severe=_compared(values, before))
+
+
+def _lost(moment: Moment) -> Taken:
+    """Return a still that software took of a stream with a lost slice or packet."""
+    rng = moment.chance("stream")
+    stream = streams.encode(streams.motion(picture(moment.site.seen(moment.when, moment.tried)), rng), "h264", rng)
+    for _ in range(TRIES):
+        fault = str(rng.choice(("lost_slice", "lost_packet", "cut_short")))
+        shown = streams.still(stream, fault, rng, rng.uniform(*jpegs.AIMS[SEVERE]))
+        if shown is not None and jpegs.severity(shown.share) == SEVERE:
+            return Taken(jpegs.encode(plane(shown.picture), rng, quality=90))
+    return _cut(moment)
+
+
+def _strange(moment: Moment) -> Taken:
+    """Return something that is no picture."""
+    rng = moment.chance("strange")
+    kind = str(rng.choice([kind for kind in jpegs.STRANGE if kind != "empty"]))
+    return Taken(jpegs.STRANGE[kind](moment.site.picture(moment.when, moment.tried)))
+
+
+_MIX: Final[tuple[tuple[Ailment, float], ...]] = ((_cut, 0.5), (_broken, 0.35), (_strange, 0.1), (_lost, 0.05))
+"""What bad transmissions and failing electronics give, and how often."""
+
+
+def broken(moment: Moment) -> Taken:
+    """Return a severely damaged picture: one kind of damage for all tries of an attempt, each anew."""
+    drawn = moment.site.chance("mix", moment.when.isoformat()).uniform()
+    for ailment, share in _MIX:
+        drawn -= share
+        if drawn < 0:
+            return ailment(moment)
+    return _cut(moment)
+
+
+def lasting(name: str, since: datetime) -> Ailment:
+    """Return a fault of the corpus at its severest that stays as it is: the same cover, the same turn of the camera."""
+    damage = sensor.FAULTS[name].damage
+
+    def taken(moment: Moment) -> Taken:
+        before = moment.site.seen(moment.when)
+        values = damage(before, moment.site.chance(name, since.isoformat()), SEVERE)
+        severe = _compared(values, before)
+        if moment.tried:
+            values = noisy(values, moment.chance("again"), read=1.0)
+        return Taken(moment.site.encoded(values, moment.when), severe=severe)
+
+    return taken
+
+
+def stuck_infrared(since: datetime) -> Ailment:
+    """Return a camera whose infrared filter does not come back by day."""
+    stuck = lasting("stuck_infrared", since)
+    return lambda moment: stuck(moment) if moment.site.by_daylight(moment.when) else healthy(moment)
+
+
+SOILED, MOST_SOILED = 22.0, 30.0
+"""Blotches that the corpus calls severe at once, and those on the last day."""
+UNSHARP, MOST_UNSHARP = 9.0, 11.0
+"""Pixels of a 1280 wide picture, likewise."""
+
+
+def dirt(grown: float) -> Ailment:
+    """Return glass that is so far soiled (0..1); the blotches of a camera are always the same ones."""
+
+    def taken(moment: Moment) -> Taken:
+        before = moment.site.seen(moment.when)
+        values = soiled(before, moment.site.chance("dirt"), grown * MOST_SOILED)
+        severe = grown * MOST_SOILED >= SOILED and _compared(values, before)
+        return Taken(moment.site.encoded(_again(values, moment), moment.when), severe=severe)
+
+    return taken
+
+
+def defocus(grown: float) -> Ailment:
+    """Return a lens whose focus has crept so far away (0..1)."""
+
+    def taken(moment: Moment) -> Taken:
+        before = moment.site.seen(moment.when)
+        values = _unsharp(before, MOST_UNSHARP * grown)
+        severe = grown * MOST_UNSHARP >= UNSHARP and _compared(values, before)
+        return Taken(moment.site.encoded(_again(values, moment), moment.when), severe=severe)
+
+    return taken
+
+
+LEAST_UNSHARP: Final = 0.8 * WIDTH_OF_LENGTHS / WIDTH
+"""Pixels of a 1280 wide picture that ``out_of_focus`` blurs at least."""
+
+
+def _unsharp(values: Plane, sigma: float) -> Plane:
+    """Return a picture out of focus by any so little: below the least, a share of that."""
+    share = np.float32(min(1.0, sigma / LEAST_UNSHARP) ** 2)
+    return values + (out_of_focus(values, sigma) - values) * share
+
+
+def _again(values: Plane, moment: Moment) -> Plane:
+    """Return a soft picture with the sensor's noise, which is sharp whatever the glass does."""
+    return noisy(values, moment.chance("noise"), read=1.0)
+
+
+def frozen(site: Site, last: datetime, how: str) -> Ailment:
+    """Return a camera that hangs at its last picture: the same bytes, encoded anew, or with a clock that goes on."""
+    data = site.picture(last)
+    shown = jpegs.decoded(data)
+    assert shown is not None, "what was just encoded"  # noqa: S101
+    values = plane(shown)
+
+    def taken(moment: Moment) -> Taken:
+        if how == "bytes":
+            return Taken(data)
+        if how == "clock":
+            return Taken(site.encoded(site.seen(last), moment.when))
+        quality = site.world.quality - 3 + int(site.chance("again", moment.when.isoformat()).integers(0, 3))
+        return Taken(site.encoded(values, moment.when, clock=False, quality=quality))
+
+    return taken
+
+
+def silent(_moment: Moment) -> Taken:
+    """Return no answer."""
+    return Taken(None)
