@@ -1,8 +1,8 @@
 """What is known of a camera while it is loaded: counts, runs, health and baseline, as the catalogue has them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 import json
 
 from homeassistant.config_entries import ConfigEntry
@@ -19,7 +19,7 @@ from .core.detection.teaching import Lessons
 from .core.health import HealthState
 from .core.hours import Gathering
 from .core.layout import camera_folder
-from .core.models import Fault, FrameKind, FrameRef, Light, Reason, RunState
+from .core.models import Fault, FrameKind, FrameRef, Light, PaceReason, Reason, RunState
 from .core.review import settle_moves
 from .core.schedule import NextSlot
 from .engine import Engine
@@ -231,7 +231,12 @@ class CameraState:
         else:
             self.last_rejected = attempt.frame
 
-    def snapshot(self, slots: Mapping[str, NextSlot | None], reasons: Mapping[str, Reason]) -> CameraSnapshot:
+    def snapshot(
+        self,
+        slots: Mapping[str, NextSlot | None],
+        reasons: Mapping[str, Reason],
+        interval_of: Callable[[str], tuple[timedelta, PaceReason]],
+    ) -> CameraSnapshot:
         """Return what entities are to show."""
         connectivity = self.health.connectivity
         known = connectivity.ever_succeeded or connectivity.breaker_open
@@ -258,10 +263,13 @@ class CameraState:
                     if (slot := slots.get(timelapse_id)) and _will_fill(reasons[timelapse_id])
                     else None,
                     run_id=run.id if run else None,
+                    interval=interval,
+                    pace=pace,
                 )
                 for timelapse_id in self.timelapse_rows
-                for run in (self.runs.get(timelapse_id),)
                 if timelapse_id in reasons
+                for run in (self.runs.get(timelapse_id),)
+                for interval, pace in (interval_of(timelapse_id),)
             },
         )
 

@@ -58,6 +58,12 @@ CONF_KEEP_GB: Final = "keep_gb"
 """Gigabytes (10^9 bytes) that the frames may take; absent for no limit."""
 CONF_PURGE_CURRENT: Final = "purge_current"
 """Present and true when the limits are for the run under way too."""
+CONF_ADAPTIVE: Final = "adaptive"
+"""Present and true when the interval follows the scene; the two bounds only then, and only where not the default."""
+CONF_SLOWEST: Final = "slowest"
+"""How many intervals may lie between two captures."""
+CONF_FASTEST: Final = "fastest"
+"""Into how many parts the interval may be divided."""
 
 # System entry data
 CONF_MEDIA_ROOT: Final = "media_root"

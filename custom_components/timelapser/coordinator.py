@@ -36,9 +36,10 @@ from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
+from .pacing import Pacer
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
-from .settings import policy_from, reload_basis, schedule_from, strategy_from
+from .settings import bounds_from, policy_from, reload_basis, schedule_from, strategy_from
 from .snapshot import CameraSnapshot
 from .storage_watch import async_storage_watch
 from .sun import sun_elevation
@@ -79,10 +80,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.policy = policy_from(entry.options)
         self._basis = reload_basis(entry)
         timelapses = entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)
-        self.planner = Planner(hass, {item.subentry_id: schedule_from(item.data) for item in timelapses})
+        bounds = {item.subentry_id: bounds for item in timelapses if (bounds := bounds_from(item.data))}
+        schedules = {item.subentry_id: schedule_from(item.data) for item in timelapses}
         self.state = CameraState(
             engine, entry, entry.data[CONF_CAMERA], {item.subentry_id: item.title for item in timelapses}
         )
+        self.planner = Planner(hass, schedules, Pacer(hass, bounds, lambda: self.state.health.quality.degraded))
         self.data = CameraSnapshot()
         self._fetcher: Fetcher | None = None
         self._lock = asyncio.Lock()
@@ -242,6 +245,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             if not self._stopped:
                 for timelapse_id, slot in due.items():
                     self.planner.advance(timelapse_id, slot.at)
+                self.planner.repace(dt_util.utcnow())
                 self._publish()
                 self._arm()
 
@@ -286,6 +290,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
             attempt = await self._async_own(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
+            self.planner.pacer.note(timelapse_ids, attempt.evaluation)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
             if attempt.committed is not None and self.planner.missed:
@@ -354,6 +359,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             raise attempt_error(Code.STORAGE_FULL, new_ulid())
         recording = [timelapse_id for timelapse_id in self.planner.schedules if self.state.recording(timelapse_id)]
         attempt = await self._async_attempt(now, recording, MIN_BUDGET_S, parent=context)
+        self.planner.repace(dt_util.utcnow())
         self._publish(force=True)
         self._arm()
         if attempt.outcome is Outcome.FAILED:
@@ -378,14 +384,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         async with self.locked():
             changed = self.state.health.quality.degraded
             await self.state.async_set_health(reset_quality(self.state.health))
+        self.planner.repace(dt_util.utcnow())
         if changed:
             self.announcer.reset(self.state.health.health, context)
         self._publish(force=True)
+        self._arm()
         return {"changed": changed, "health": self.state.health.health}
 
     @callback
     def async_run_changed(self, timelapse_id: str) -> None:
         """Follow a run that was started, paused, resumed or completed."""
+        self.planner.pacer.forget(timelapse_id)
         self.planner.advance(timelapse_id, dt_util.utcnow())
         self._publish(force=True)
         self._arm()
@@ -433,4 +442,4 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     def _snapshot(self, now: datetime) -> CameraSnapshot:
         """Return what is to be seen now."""
         reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
-        return self.state.snapshot(self.planner.slots, reasons)
+        return self.state.snapshot(self.planner.slots, reasons, self.planner.interval)

@@ -29,8 +29,10 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from .const import (
+    CONF_ADAPTIVE,
     CONF_BYTE_BUDGET,
     CONF_CAMERA,
+    CONF_FASTEST,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -41,6 +43,7 @@ from .const import (
     CONF_QUARANTINE_DAYS,
     CONF_QUARANTINE_GB,
     CONF_SENSITIVITY,
+    CONF_SLOWEST,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -52,6 +55,7 @@ from .const import (
     DEFAULT_QUARANTINE_DAYS,
     DEFAULT_QUARANTINE_GB,
 )
+from .core.adaptive import FASTEST, SLOWEST, Bounds
 from .core.models import FetchStrategy, QualityPolicy, Sensitivity, WindowKind
 from .core.schedule import MAX_INTERVAL, MAX_SUN_OFFSET, MIN_INTERVAL
 from .media_root import MIN_BUDGET_GB
@@ -114,6 +118,8 @@ class TimelapseFormError(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     RETENTION_OUT_OF_RANGE = "retention_out_of_range"
     TIME_FORMAT = "time_format"
+    TOO_FAST = "too_fast"
+    TOO_SLOW = "too_slow"
     WINDOW_EMPTY = "window_empty"
 
 
@@ -247,6 +253,21 @@ def timelapse_schema(interval: str) -> vol.Schema:
                     custom_value=True,
                     mode=SelectSelectorMode.DROPDOWN,
                     translation_key="interval",
+                )
+            ),
+            vol.Required(CONF_ADAPTIVE, default=False): BooleanSelector(),
+            vol.Required(CONF_SLOWEST, default=str(Bounds().slowest)): SelectSelector(
+                SelectSelectorConfig(
+                    options=[str(factor) for factor in SLOWEST],
+                    mode=SelectSelectorMode.DROPDOWN,
+                    translation_key="slowest",
+                )
+            ),
+            vol.Required(CONF_FASTEST, default=str(Bounds().fastest)): SelectSelector(
+                SelectSelectorConfig(
+                    options=[str(factor) for factor in FASTEST],
+                    mode=SelectSelectorMode.DROPDOWN,
+                    translation_key="fastest",
                 )
             ),
             vol.Required(CONF_WINDOW, default=WindowKind.ALWAYS.value): SelectSelector(

@@ -1,13 +1,16 @@
 """The slots of one camera's timelapses: which come next, which are due, which were missed."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from .core.models import Schedule
-from .core.schedule import NextSlot, WindowState, count_slots, next_slot, window_state
+from .core.adaptive import Pace, is_used
+from .core.models import PaceReason, Schedule
+from .core.schedule import NextSlot, WindowState, count_slots, next_slot, slots, window_state
+from .pacing import Pacer
 from .sun import sun_times
 
 MIN_BUDGET_S = 12.0
@@ -21,12 +24,20 @@ SLOT_SHARE = 0.9
 class Planner:
     """Keeps the next slot of every timelapse, and counts those that nothing will fill any more."""
 
-    def __init__(self, hass: HomeAssistant, schedules: Mapping[str, Schedule]) -> None:
-        """Plan nothing yet; ``schedules`` are by timelapse id."""
+    def __init__(self, hass: HomeAssistant, schedules: Mapping[str, Schedule], pacer: Pacer) -> None:
+        """Plan nothing yet; ``schedules`` are by timelapse id, and those that ``pacer`` knows are adaptive."""
         self.schedules = schedules
+        self.pacer = pacer
         self.slots: dict[str, NextSlot | None] = {}
         self.missed = 0
         """Slots missed since the last write; they reach the catalogue with the next attempt."""
+        self._grids = {
+            timelapse_id: replace(schedule, interval=schedule.interval / bounds.fastest)
+            for timelapse_id, schedule in schedules.items()
+            if (bounds := pacer.bounds.get(timelapse_id))
+        }
+        """The finest grids of the adaptive ones."""
+        self._paces: dict[str, Pace] = {}
         self._settled_until = dt_util.utcnow()
         self._hass = hass
         self._sun = sun_times(hass)
@@ -45,6 +56,20 @@ class Planner:
         """Make the first slot after an instant the next one of a timelapse."""
         self.slots[timelapse_id] = self._following(timelapse_id, after)
 
+    def repace(self, now: datetime) -> None:
+        """Let the adaptive timelapses, but for those that are due, follow what was seen outside of their slots."""
+        for timelapse_id in self._grids:
+            slot = self.slots[timelapse_id]
+            if slot is None or slot.at > now:
+                self.advance(timelapse_id, now)
+
+    def interval(self, timelapse_id: str) -> tuple[timedelta, PaceReason]:
+        """Return the interval that leads to the next slot of a timelapse, and why it is that."""
+        pace = self._paces.get(timelapse_id)
+        if pace is None:
+            return self.schedules[timelapse_id].interval, PaceReason.FIXED
+        return self._grids[timelapse_id].interval * pace.steps, pace.reason
+
     def due(self, now: datetime) -> dict[str, NextSlot]:
         """Return the newest due slot of each timelapse that has one; older ones are behind us and count as missed.
 
@@ -55,9 +80,11 @@ class Planner:
         for timelapse_id, slot in list(self.slots.items()):
             if slot is None or slot.at > now:
                 continue
-            passed = self.passed(timelapse_id, slot.at, now)
-            newest = self._following(timelapse_id, now - self.schedules[timelapse_id].interval) if passed else slot
-            if newest and newest.at <= now < newest.at + self.schedules[timelapse_id].interval:
+            schedule = self.schedules[timelapse_id]
+            passed = self._count(timelapse_id, slot.at, now)
+            newest = self._next(schedule, now - schedule.interval) if passed else slot
+            passed //= max(1, self.interval(timelapse_id)[0] // schedule.interval)
+            if newest and newest.at <= now < newest.at + schedule.interval:
                 self.missed += passed
                 due[timelapse_id] = newest
             else:
@@ -66,8 +93,12 @@ class Planner:
         return due
 
     def passed(self, timelapse_id: str, start: datetime, end: datetime) -> int:
-        """Return the number of slots of a timelapse in (start, end]."""
-        return count_slots(self.schedules[timelapse_id], start, end, dt_util.get_default_time_zone(), self._sun)
+        """Return the number of slots of a timelapse in (start, end], at its interval.
+
+        Nobody knows at which pace an adaptive one left off, so what may have been passed over is not counted.
+        """
+        bounds = self.pacer.bounds.get(timelapse_id)
+        return max(0, self._count(timelapse_id, start, end) - (bounds.slowest - 1 if bounds else 0))
 
     def window(self, timelapse_id: str, when: datetime) -> WindowState:
         """Return the state of a timelapse's window."""
@@ -84,8 +115,25 @@ class Planner:
         missed, self.missed = self.missed, 0
         return missed, self._settled_until
 
+    def _count(self, timelapse_id: str, start: datetime, end: datetime) -> int:
+        return count_slots(self.schedules[timelapse_id], start, end, dt_util.get_default_time_zone(), self._sun)
+
+    def _next(self, schedule: Schedule, after: datetime) -> NextSlot | None:
+        return next_slot(schedule, after, dt_util.get_default_time_zone(), self._sun)
+
     def _following(self, timelapse_id: str, after: datetime) -> NextSlot | None:
-        return next_slot(self.schedules[timelapse_id], after, dt_util.get_default_time_zone(), self._sun)
+        """Return the next slot; of an adaptive timelapse the first one of its finest grid that its pace then uses."""
+        grid = self._grids.get(timelapse_id)
+        if grid is None:
+            return self._next(self.schedules[timelapse_id], after)
+        zone = dt_util.get_default_time_zone()
+        found = slots(grid, after, zone, self._sun)
+        for at in found:
+            pace = self.pacer.pace(timelapse_id, at)
+            if is_used(grid.interval, at, pace, since=after, tz=zone):
+                self._paces[timelapse_id] = pace
+                return NextSlot(at, next(found, None))
+        return None
 
 
 def attempt_budget(slots: Iterable[NextSlot], now: datetime) -> float:

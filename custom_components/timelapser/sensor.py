@@ -11,7 +11,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -19,7 +19,7 @@ from homeassistant.helpers.typing import StateType
 from .const import SUBENTRY_TIMELAPSE
 from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .core.detection.report import describe_fault
-from .core.models import FaultKind, Health, Reason
+from .core.models import FaultKind, Health, PaceReason, Reason
 from .entity import TimelapseEntity, TimelapserEntity
 from .snapshot import CameraSnapshot, TimelapseSnapshot
 
@@ -128,6 +128,14 @@ TIMELAPSE_SENSORS: tuple[TimelapseSensorDescription, ...] = (
     ),
 )
 
+EFFECTIVE_INTERVAL = TimelapseSensorDescription(
+    key="effective_interval",
+    device_class=SensorDeviceClass.DURATION,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    native_unit_of_measurement=UnitOfTime.SECONDS,
+    value_fn=lambda timelapse: timelapse.interval.total_seconds(),
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: TimelapserConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
@@ -138,7 +146,10 @@ async def async_setup_entry(
     async_add_entities([LastFaultSensor(coordinator, LAST_FAULT)])
     for subentry in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE):
         async_add_entities(
-            (TimelapseSensor(coordinator, description, subentry) for description in TIMELAPSE_SENSORS),
+            [
+                *(TimelapseSensor(coordinator, description, subentry) for description in TIMELAPSE_SENSORS),
+                EffectiveIntervalSensor(coordinator, EFFECTIVE_INTERVAL, subentry),
+            ],
             config_subentry_id=subentry.subentry_id,
         )
 
@@ -205,3 +216,13 @@ class TimelapseSensor(TimelapseEntity, SensorEntity):
     def native_value(self) -> StateType | datetime:
         """Return the value in the present snapshot."""
         return self.entity_description.value_fn(self.timelapse)
+
+
+class EffectiveIntervalSensor(TimelapseSensor):
+    """How long it takes to the next slot, and in its attribute why."""
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, PaceReason]:
+        """Return the reason."""
+        return {"reason": self.timelapse.pace}

@@ -12,7 +12,9 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ADAPTIVE,
     CONF_BYTE_BUDGET,
+    CONF_FASTEST,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -23,6 +25,7 @@ from .const import (
     CONF_QUARANTINE_DAYS,
     CONF_QUARANTINE_GB,
     CONF_SENSITIVITY,
+    CONF_SLOWEST,
     CONF_STRATEGY,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
@@ -36,6 +39,7 @@ from .const import (
     DOMAIN,
     SYSTEM_UNIQUE_ID,
 )
+from .core.adaptive import Bounds
 from .core.models import FetchStrategy, QualityPolicy, Schedule, Sensitivity, Window, WindowKind
 from .core.retention import Limits
 
@@ -136,6 +140,13 @@ def schedule_from(data: Mapping[str, Any]) -> Schedule:
             sunset_offset=timedelta(minutes=data[CONF_SUNSET_OFFSET]),
         )
     return Schedule(interval=timedelta(seconds=data[CONF_INTERVAL]), window=window)
+
+
+def bounds_from(data: Mapping[str, Any]) -> Bounds | None:
+    """Return the bounds of a timelapse subentry's adaptive interval; None where it is fixed."""
+    if not data.get(CONF_ADAPTIVE):
+        return None
+    return Bounds(**{key: data[key] for key in (CONF_SLOWEST, CONF_FASTEST) if key in data})
 
 
 def frame_limits_from(data: Mapping[str, Any]) -> Limits:

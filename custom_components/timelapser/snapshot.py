@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from .core.models import Fault, FrameRef, Health, Reason
+from .core.models import Fault, FrameRef, Health, PaceReason, Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +17,9 @@ class TimelapseSnapshot:
     image_count: int
     next_capture: datetime | None
     run_id: str | None
+    interval: timedelta
+    """That leads to the next slot, and why it is that."""
+    pace: PaceReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

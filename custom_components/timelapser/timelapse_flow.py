@@ -1,5 +1,6 @@
 """The form of a timelapse: what it is called, how often, when in the day, and how long its frames stay."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentryFlow, SubentryFlowContext, SubentryFlowResult
@@ -7,11 +8,14 @@ from homeassistant.const import CONF_NAME
 import voluptuous as vol
 
 from .const import (
+    CONF_ADAPTIVE,
+    CONF_FASTEST,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
     CONF_KEEP_GB,
     CONF_PURGE_CURRENT,
+    CONF_SLOWEST,
     CONF_SUNRISE_OFFSET,
     CONF_SUNSET_OFFSET,
     CONF_WINDOW,
@@ -19,6 +23,7 @@ from .const import (
     CONF_WINDOW_START,
     SUBENTRY_TIMELAPSE,
 )
+from .core.adaptive import MAX_PAUSE, Bounds
 from .core.models import WindowKind
 from .core.schedule import MAX_INTERVAL, MIN_INTERVAL
 from .flow_schema import (
@@ -60,6 +65,7 @@ class TimelapseFlow(ConfigSubentryFlow):
             **subentry.data,
             CONF_NAME: subentry.title,
             CONF_INTERVAL: interval_text(subentry.data[CONF_INTERVAL]),
+            **{key: str(subentry.data[key]) for key in (CONF_SLOWEST, CONF_FASTEST) if key in subentry.data},
         }
         return await self._async_step_recipe("reconfigure", user_input, stored)
 
@@ -85,6 +91,7 @@ class TimelapseFlow(ConfigSubentryFlow):
             description_placeholders={
                 "min": interval_text(MIN_INTERVAL.total_seconds()),
                 "max": interval_text(MAX_INTERVAL.total_seconds()),
+                "longest": interval_text(MAX_PAUSE.total_seconds()),
                 **{key: rule.text for key, rule in KEEP_RULES.items()},
             },
         )
@@ -97,6 +104,8 @@ class TimelapseFlow(ConfigSubentryFlow):
             errors[CONF_NAME] = name_error
         if (interval := parse_interval(user_input[CONF_INTERVAL])) is None:
             errors[CONF_INTERVAL] = TimelapseFormError.INTERVAL_OUT_OF_RANGE
+        adaptive, adaptive_errors = _judge_adaptive(user_input, interval)
+        errors |= adaptive_errors
         kept = {key: rule.parse(user_input[key]) for key, rule in KEEP_RULES.items()}
         for key in (key for key, number in kept.items() if number is None):
             days = key == CONF_KEEP_DAYS
@@ -106,7 +115,7 @@ class TimelapseFlow(ConfigSubentryFlow):
         if user_input[CONF_PURGE_CURRENT]:
             extra[CONF_PURGE_CURRENT] = True
         recipe = {CONF_INTERVAL: interval, CONF_WINDOW: user_input[CONF_WINDOW], CONF_KEEP_DAYS: kept[CONF_KEEP_DAYS]}
-        self._data = recipe | extra
+        self._data = recipe | adaptive | extra
         return errors
 
     def _taken_names(self) -> list[str]:
@@ -159,3 +168,24 @@ class TimelapseFlow(ConfigSubentryFlow):
                 self._get_entry(), self._get_reconfigure_subentry(), title=self._title, data=data
             )
         return self.async_create_entry(title=self._title, data=data)
+
+
+def _judge_adaptive(user_input: Mapping[str, Any], interval: float | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what is to be stored of the adaptive interval, nothing where it is off, and the errors by field."""
+    if not user_input[CONF_ADAPTIVE]:
+        return {}, {}
+    bounds = Bounds(slowest=int(user_input[CONF_SLOWEST]), fastest=int(user_input[CONF_FASTEST]))
+    default = Bounds()
+    data: dict[str, Any] = {CONF_ADAPTIVE: True}
+    if bounds.slowest != default.slowest:
+        data[CONF_SLOWEST] = bounds.slowest
+    if bounds.fastest != default.fastest:
+        data[CONF_FASTEST] = bounds.fastest
+    if interval is None:
+        return data, {}
+    errors: dict[str, str] = {}
+    if bounds.slowest * interval > MAX_PAUSE.total_seconds():
+        errors[CONF_SLOWEST] = TimelapseFormError.TOO_SLOW
+    if interval / bounds.fastest < MIN_INTERVAL.total_seconds():
+        errors[CONF_FASTEST] = TimelapseFormError.TOO_FAST
+    return data, errors

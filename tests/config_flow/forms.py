@@ -141,6 +141,9 @@ DEFAULT_OPTIONS = {
 RECIPE = {
     "name": "Roses",
     "interval": "5m",
+    "adaptive": False,
+    "slowest": "4",
+    "fastest": "1",
     "window": "always",
     "keep_days": 365,
     "keep_count": 0,

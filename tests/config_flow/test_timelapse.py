@@ -19,6 +19,7 @@ async def test_timelapse_with_defaults(hass: HomeAssistant, guarded: MockConfigE
     assert result["description_placeholders"] == {
         "min": "5s",
         "max": "7d",
+        "longest": "12h",
         "keep_days": "0 – 3650",
         "keep_count": "0 – 10000000",
         "keep_gb": "0 – 100000",
@@ -180,6 +181,44 @@ async def test_limits_are_stored_and_can_be_taken_back(hass: HomeAssistant, guar
     assert shown(result) == RECIPE | limits
     await submit_timelapse(hass, result, RECIPE)
     assert timelapses(guarded)["Roses"] == stored
+
+
+async def test_an_adaptive_interval_is_stored_and_can_be_taken_back(
+    hass: HomeAssistant, guarded: MockConfigEntry
+) -> None:
+    stored = {"interval": 300, "window": "always", "keep_days": 365}
+    await add_timelapse(hass, guarded, adaptive=True)
+    assert timelapses(guarded)["Roses"] == stored | {"adaptive": True}
+    [roses] = guarded.subentries
+    for bounds in ({"slowest": "16"}, {"fastest": "4"}, {"slowest": "1", "fastest": "2"}):
+        result = await show_timelapse(hass, guarded, source="reconfigure", subentry_id=roses)
+        await submit_timelapse(hass, result, RECIPE | {"adaptive": True} | bounds)
+        numbers = {key: int(value) for key, value in bounds.items()}
+        assert timelapses(guarded)["Roses"] == stored | {"adaptive": True} | numbers
+    result = await show_timelapse(hass, guarded, source="reconfigure", subentry_id=roses)
+    assert shown(result) == RECIPE | {"adaptive": True, "slowest": "1", "fastest": "2"}
+    await submit_timelapse(hass, result, RECIPE | {"slowest": "16"})
+    assert timelapses(guarded)["Roses"] == stored
+
+
+@pytest.mark.parametrize(
+    ("recipe", "errors"),
+    [
+        ({"interval": "1h", "slowest": "16"}, {"slowest": "too_slow"}),
+        ({"interval": "1d", "slowest": "1"}, {"slowest": "too_slow"}),
+        ({"interval": "10s", "fastest": "4"}, {"fastest": "too_fast"}),
+        ({"interval": "x", "slowest": "16"}, {"interval": "interval_out_of_range"}),
+    ],
+)
+async def test_bounds_of_the_adaptive_interval(
+    hass: HomeAssistant, guarded: MockConfigEntry, recipe: Any, errors: dict[str, str]
+) -> None:
+    result = await add_timelapse(hass, guarded, adaptive=True, **recipe)
+    assert result["errors"] == errors
+    assert shown(result) == RECIPE | {"adaptive": True} | recipe
+    if "interval" not in errors:
+        await submit_timelapse(hass, result, RECIPE | recipe)
+        assert set(timelapses(guarded)["Roses"]) == {"interval", "window", "keep_days"}
 
 
 async def test_all_recipe_errors_at_once(hass: HomeAssistant, guarded: MockConfigEntry) -> None:

@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
-    {"capture", "planner", "probe", "publisher", "watch"},
+    {"capture", "pacing", "planner", "probe", "publisher", "watch"},
     {"bus", "camera_state", "storage_watch"},
     {"announcer", "camera_issues"},
     {"coordinator"},
@@ -27,7 +27,7 @@ LAYERS = [
 ]
 """From the bottom up; a module not named here is an edge: nothing but ``__init__`` and other edges may import it."""
 
-PURE_OF_STORAGE = ("detection", "health", "schedule", "readiness", "planner", "hours", "trend", "forecast")
+PURE_OF_STORAGE = ("detection", "health", "schedule", "readiness", "planner", "hours", "trend", "forecast", "adaptive")
 
 
 def _rank(module: str) -> int:

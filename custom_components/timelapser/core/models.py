@@ -154,6 +154,18 @@ class Reason(StrEnum):
     STORAGE_UNAVAILABLE = "storage_unavailable"
 
 
+class PaceReason(StrEnum):
+    """Why a timelapse captures as often as it does."""
+
+    FIXED = "fixed"
+    NORMAL = "normal"
+    LOW_SUN = "low_sun"
+    CHANGING = "changing"
+    UNCHANGED = "unchanged"
+    DARK = "dark"
+    DEGRADED = "degraded"
+
+
 class WindowKind(StrEnum):
     """What bounds the daily active window of a timelapse."""
 

@@ -113,10 +113,28 @@ def validate(schedule: Schedule) -> None:
 
 def next_slot(schedule: Schedule, after: datetime, tz: tzinfo, sun: SunTimes) -> NextSlot | None:
     """Return the first slot strictly after an aware instant, or None when no window opens within HORIZON."""
-    slots = list(islice(_slots(schedule, after.astimezone(UTC), tz, sun), 2))
-    if not slots:
+    found = list(islice(slots(schedule, after, tz, sun), 2))
+    if not found:
         return None
-    return NextSlot(slots[0], slots[1] if len(slots) > 1 else None)
+    return NextSlot(found[0], found[1] if len(found) > 1 else None)
+
+
+def slots(schedule: Schedule, after: datetime, tz: tzinfo, sun: SunTimes) -> Iterator[datetime]:
+    """Yield the slots (UTC) strictly after an aware instant, in the windows that open within HORIZON."""
+    interval = schedule.interval
+    begin = after.astimezone(UTC)
+    at = begin + _TICK
+    for span in _spans(schedule.window, begin, begin + HORIZON, tz, sun, lookback_days=_LOOKBACK_DAYS + interval.days):
+        while (slot := _first_in(interval, span, at, tz)) is not None:
+            yield slot
+            at = slot + _TICK
+
+
+def number_on_grid(interval: timedelta, at: datetime, tz: tzinfo) -> int | None:
+    """Return the place of an aware instant on the interval's grid, 0 at its anchor; None when it is beside it."""
+    anchor = _EPOCH if _DAY % interval else day_start(day_of(at, tz), tz)
+    number, beside = divmod(at - anchor, interval)
+    return None if beside else number
 
 
 def count_slots(schedule: Schedule, start: datetime, end: datetime, tz: tzinfo, sun: SunTimes) -> int:
@@ -155,16 +173,6 @@ def _closed_reason(window: Window, when: datetime, tz: tzinfo, sun: SunTimes) ->
     if window.kind is WindowKind.SUN and sun(day_of(when, tz)) == SunDay(None, None, up_all_day=False):
         return Reason.NO_SUN_EVENT
     return Reason.OUTSIDE_WINDOW
-
-
-def _slots(schedule: Schedule, after: datetime, tz: tzinfo, sun: SunTimes) -> Iterator[datetime]:
-    """Yield the slots after an instant, in the windows that open within HORIZON."""
-    interval = schedule.interval
-    at = after + _TICK
-    for span in _spans(schedule.window, after, after + HORIZON, tz, sun, lookback_days=_LOOKBACK_DAYS + interval.days):
-        while (slot := _first_in(interval, span, at, tz)) is not None:
-            yield slot
-            at = slot + _TICK
 
 
 def _first_in(interval: timedelta, span: _Span, at: datetime, tz: tzinfo) -> datetime | None:

@@ -1,0 +1,44 @@
+"""How often a camera's adaptive timelapses capture: what each has seen, and the pace that follows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from homeassistant.core import HomeAssistant
+
+from .core.adaptive import Bounds, Course, Pace, pace_of
+from .core.detection import Evaluation
+from .sun import sun_elevation
+
+
+class Pacer:
+    """Watches what the attempts of a camera show; a restart begins at the interval."""
+
+    def __init__(self, hass: HomeAssistant, bounds: Mapping[str, Bounds], degraded: Callable[[], bool]) -> None:
+        """Know the adaptive timelapses by their bounds, and whom to ask whether the camera is degraded."""
+        self.bounds = bounds
+        self._hass = hass
+        self._degraded = degraded
+        self._courses = {timelapse_id: Course() for timelapse_id in bounds}
+
+    def note(self, timelapse_ids: Iterable[str], evaluation: Evaluation | None) -> None:
+        """Take in an attempt for some timelapses, with its evaluation if there was a picture."""
+        for timelapse_id in self.bounds.keys() & timelapse_ids:
+            course = self._courses[timelapse_id]
+            if evaluation is None or not evaluation.verdict.kept or evaluation.baseline.first is None:
+                self._courses[timelapse_id] = course.failing()
+            else:
+                self._courses[timelapse_id] = course.seeing(evaluation.baseline.first.sample, evaluation.light)
+
+    def forget(self, timelapse_id: str) -> None:
+        """Begin anew with a timelapse that was not watched for a while."""
+        if timelapse_id in self._courses:
+            self._courses[timelapse_id] = Course()
+
+    def pace(self, timelapse_id: str, at: datetime) -> Pace:
+        """Return the pace of an adaptive timelapse at an instant, as far as is known now."""
+        return pace_of(
+            self.bounds[timelapse_id],
+            self._courses[timelapse_id],
+            degraded=self._degraded(),
+            sun_elevation=sun_elevation(self._hass, at),
+        )
