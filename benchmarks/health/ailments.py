@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from benchmarks.corpus import jpegs, sensor, streams
 from benchmarks.corpus.light import WIDTH as WIDTH_OF_LENGTHS, Plane, Rng, noisy, picture, plane
 from benchmarks.corpus.sensor import out_of_focus, soiled
+from benchmarks.corpus.sources import Rgb
 
 from .site import WIDTH, Site
 
@@ -54,18 +56,24 @@ def _compared(values: Plane, before: Plane) -> bool:
     return jpegs.damage(picture(values), (picture(before),)) >= jpegs.SEEN
 
 
+@lru_cache(maxsize=1)
+def _whole(site: Site, when: datetime) -> tuple[bytes, Rgb]:
+    """Return the good file of an instant, and what it shows."""
+    whole = site.picture(when)
+    shown = jpegs.decoded(whole)
+    assert shown is not None, "what was just encoded"  # noqa: S101
+    return whole, shown
+
+
 def _cut(moment: Moment) -> Taken:
     """Return a file that did not arrive whole, damaged in one of the corpus' ways."""
     rng = moment.chance("file")
     fault = jpegs.FAULTS[str(rng.choice(list(jpegs.FAULTS)))]
-    whole = moment.site.picture(moment.when, moment.tried)
-    shown = jpegs.decoded(whole)
+    whole, shown = _whole(moment.site, moment.when)
     for _ in range(TRIES):
         data = fault(whole, rng, rng.uniform(*jpegs.AIMS[SEVERE]))
         after = jpegs.decoded(data)
-        if after is None or shown is None or after.shape != shown.shape:
-            return Taken(data)
-        if jpegs.severity(jpegs.damage(after, (shown,))) == SEVERE:
+        if after is None or after.shape != shown.shape or jpegs.severity(jpegs.damage(after, (shown,))) == SEVERE:
             return Taken(data)
     return Taken(jpegs.cut(whole, rng, rng.uniform(0.05, 0.5)))
 
@@ -77,7 +85,7 @@ HARD: Final = ("black", "grey", "green_bottom", "grey_bottom", "smear", "stride"
 def _broken(moment: Moment) -> Taken:
     """Return a picture of a sensor or a decoder that fails."""
     rng = moment.chance("sensor")
-    before = moment.site.seen(moment.when, moment.tried)
+    before = moment.site.seen(moment.when)
     values = sensor.FAULTS[str(rng.choice(HARD))].damage(before, rng, SEVERE)
     return Taken(moment.site.encoded(values, moment.when), severe=_compared(values, before))
 
@@ -85,7 +93,7 @@ def _broken(moment: Moment) -> Taken:
 def _lost(moment: Moment) -> Taken:
     """Return a still that software took of a stream with a lost slice or packet."""
     rng = moment.chance("stream")
-    stream = streams.encode(streams.motion(picture(moment.site.seen(moment.when, moment.tried)), rng), "h264", rng)
+    stream = streams.encode(streams.motion(picture(moment.site.seen(moment.when)), rng), "h264", rng)
     for _ in range(TRIES):
         fault = str(rng.choice(("lost_slice", "lost_packet", "cut_short")))
         shown = streams.still(stream, fault, rng, rng.uniform(*jpegs.AIMS[SEVERE]))
@@ -115,19 +123,29 @@ def broken(moment: Moment) -> Taken:
     return _cut(moment)
 
 
+def _glass(damage: Callable[[Plane, Site], Plane], *, severe: bool = True) -> Ailment:
+    """Return a camera with something in or before its lens: the same for all tries of an attempt, but for the noise.
+
+    The truth is that it is severe when it is meant to be and can be seen.
+    """
+
+    @lru_cache(maxsize=1)
+    def shown(site: Site, when: datetime) -> tuple[Plane, bool]:
+        before = site.seen(when)
+        values = damage(before, site)
+        return values, severe and _compared(values, before)
+
+    def taken(moment: Moment) -> Taken:
+        values, seen = shown(moment.site, moment.when)
+        return Taken(moment.site.encoded(noisy(values, moment.chance("noise"), read=1.0), moment.when), severe=seen)
+
+    return taken
+
+
 def lasting(name: str, since: datetime) -> Ailment:
     """Return a fault of the corpus at its severest that stays as it is: the same cover, the same turn of the camera."""
     damage = sensor.FAULTS[name].damage
-
-    def taken(moment: Moment) -> Taken:
-        before = moment.site.seen(moment.when)
-        values = damage(before, moment.site.chance(name, since.isoformat()), SEVERE)
-        severe = _compared(values, before)
-        if moment.tried:
-            values = noisy(values, moment.chance("again"), read=1.0)
-        return Taken(moment.site.encoded(values, moment.when), severe=severe)
-
-    return taken
+    return _glass(lambda before, site: damage(before, site.chance(name, since.isoformat()), SEVERE))
 
 
 def stuck_infrared(since: datetime) -> Ailment:
@@ -144,26 +162,14 @@ UNSHARP, MOST_UNSHARP = 9.0, 11.0
 
 def dirt(grown: float) -> Ailment:
     """Return glass that is so far soiled (0..1); the blotches of a camera are always the same ones."""
-
-    def taken(moment: Moment) -> Taken:
-        before = moment.site.seen(moment.when)
-        values = soiled(before, moment.site.chance("dirt"), grown * MOST_SOILED)
-        severe = grown * MOST_SOILED >= SOILED and _compared(values, before)
-        return Taken(moment.site.encoded(_again(values, moment), moment.when), severe=severe)
-
-    return taken
+    blotches = grown * MOST_SOILED
+    return _glass(lambda before, site: soiled(before, site.chance("dirt"), blotches), severe=blotches >= SOILED)
 
 
 def defocus(grown: float) -> Ailment:
     """Return a lens whose focus has crept so far away (0..1)."""
-
-    def taken(moment: Moment) -> Taken:
-        before = moment.site.seen(moment.when)
-        values = _unsharp(before, MOST_UNSHARP * grown)
-        severe = grown * MOST_UNSHARP >= UNSHARP and _compared(values, before)
-        return Taken(moment.site.encoded(_again(values, moment), moment.when), severe=severe)
-
-    return taken
+    sigma = grown * MOST_UNSHARP
+    return _glass(lambda before, _site: _unsharp(before, sigma), severe=sigma >= UNSHARP)
 
 
 LEAST_UNSHARP: Final = 0.8 * WIDTH_OF_LENGTHS / WIDTH
@@ -174,11 +180,6 @@ def _unsharp(values: Plane, sigma: float) -> Plane:
     """Return a picture out of focus by any so little: below the least, a share of that."""
     share = np.float32(min(1.0, sigma / LEAST_UNSHARP) ** 2)
     return values + (out_of_focus(values, sigma) - values) * share
-
-
-def _again(values: Plane, moment: Moment) -> Plane:
-    """Return a soft picture with the sensor's noise, which is sharp whatever the glass does."""
-    return noisy(values, moment.chance("noise"), read=1.0)
 
 
 def frozen(site: Site, last: datetime, how: str) -> Ailment:

@@ -34,7 +34,7 @@ class Spell:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Site:
     """A camera's place in the world; what is drawn of it depends on the scene and a number, the seed.
 
@@ -44,6 +44,7 @@ class Site:
     world: World
     spells: tuple[Spell, ...]
     _good: dict[datetime, bytes] = field(default_factory=dict)
+    _seen: dict[datetime, Plane] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scene: Scene, seed: int) -> Self:
@@ -69,7 +70,15 @@ class Site:
         return randomness(self.name, *names)
 
     def seen(self, when: datetime, tried: int = 0) -> Plane:
-        """Return what the camera sees at an instant, with its noise; another try has other noise."""
+        """Return what the camera sees at an instant, with its noise; another try, a second later, has other noise."""
+        if tried:
+            return self._drawn(when, tried)
+        if when not in self._seen:
+            self._seen.clear()
+            self._seen[when] = self._drawn(when, 0)
+        return self._seen[when]
+
+    def _drawn(self, when: datetime, tried: int) -> Plane:
         step = (when - BEGIN) / STEP
         kind = next((spell.kind for spell in self.spells if spell.begin <= when < spell.end), None)
         world = replace(self.world, weather=kind or "dry", spell=math.floor(step) if kind else NEVER)
