@@ -128,7 +128,7 @@ def _sudden(name: str, ailment: Callable[[datetime], Ailment], hours: int, life:
 def _stuck_infrared(life: Life) -> Course:
     """Return the same of a filter that sticks for a day, from a morning on."""
     onsets = _onsets(life, "stuck infrared", (6, 9))
-    return ill_during([Illness(begin, begin + 12 * HOUR, stuck_infrared(begin)) for begin in onsets])
+    return ill_during([Illness(begin, begin + 9 * HOUR, stuck_infrared(begin)) for begin in onsets])
 
 
 SETTLED: Final = 12 * HOUR
@@ -152,17 +152,17 @@ def _moved(life: Life) -> Course:
 
 
 def _frozen(life: Life) -> Course:
-    """Return the course of a camera that hangs three times for half a day, in different ways."""
+    """Return the course of a camera that hangs three times for a third of a day, in different ways."""
     ways = ("bytes", "encoded", "clock" if life.site.world.clock else "encoded")
     return ill_during(
         [
-            Illness(begin, begin + 12 * HOUR, frozen(life.site, begin - life.interval, how))
+            Illness(begin, begin + 8 * HOUR, frozen(life.site, begin - life.interval, how))
             for begin, how in zip(_onsets(life, "frozen"), ways, strict=True)
         ]
     )
 
 
-GROWS_FROM, GROWN, CLEANED = 0.3, (0.6, 0.75), 0.85
+GROWS_FROM, GROWN, CLEANED = 0.3, (0.6, 0.7), 0.8
 """Shares of the life after which a decay begins, has come to its worst, and is mended."""
 
 
@@ -184,16 +184,16 @@ PROFILES: Final[Mapping[str, Profile]] = {
     for profile in (
         Profile("good", lambda life: Course(life.end, lambda _when: healthy), _HOURLY),
         Profile("5 % bad", partial(_share, 0.05), _HOURLY),
-        Profile("30 % bad", partial(_share, 0.3), _HOURLY, days=15),
-        Profile("100 % bad", partial(_share, 1.0), _HOURLY, days=2),
-        Profile("flapping", _flapping, _HALF_HOURLY, days=8),
+        Profile("30 % bad", partial(_share, 0.3), _HOURLY, days=10),
+        Profile("100 % bad", partial(_share, 1.0), _HOURLY, days=1),
+        Profile("flapping", _flapping, _HALF_HOURLY, days=4),
         Profile("gradual dirt", partial(_gradual, "dirt", dirt), _SELDOM, sick=True),
         Profile("gradual defocus", partial(_gradual, "defocus", defocus), _SELDOM, sick=True),
-        Profile("sudden cover", partial(_sudden, "covered", partial(lasting, "covered"), 12), _HOURLY, sick=True),
+        Profile("sudden cover", partial(_sudden, "covered", partial(lasting, "covered"), 6), _HOURLY, sick=True),
         Profile("moved", _moved, _HOURLY, sick=True),
         Profile("stuck infrared", _stuck_infrared, _HOURLY, sick=True),
         Profile("frozen", _frozen, _HOURLY, sick=True),
-        Profile("offline", partial(_sudden, "offline", lambda _since: silent, 12), _HOURLY, sick=True),
+        Profile("offline", partial(_sudden, "offline", lambda _since: silent, 6), _HOURLY, sick=True),
     )
 }
 """All of them; bad pictures come by attempt, and a retry within one meets the same trouble."""
