@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .bus import attempt_events
 from .capture import Attempt
@@ -44,8 +44,9 @@ class Announcer:
     @callback
     def attempt(self, attempt: Attempt, parent: Context | None) -> None:
         """Tell what an attempt came to; the log is told once for each change of health."""
+        image = self._image(attempt)
         for event_type, data in attempt_events(attempt):
-            self._fire(event_type, data, attempt.request.cid, parent)
+            self._fire(event_type, {**data, **image}, attempt.request.cid, parent)
         if attempt.transition is not None:
             level = logging.WARNING if attempt.transition in (Transition.DEGRADED, Transition.OFFLINE) else logging.INFO
             _LOGGER.log(level, "%s is %s (%s)", self._entry.title, attempt.transition, attempt.code or attempt.outcome)
@@ -71,6 +72,14 @@ class Announcer:
     def purged(self, data: dict[str, Any], cid: str, parent: Context | None) -> None:
         """Tell what a purge removed."""
         self._fire(EVENT_PURGE_COMPLETED, data, cid, parent)
+
+    def _image(self, attempt: Attempt) -> dict[str, Any]:
+        """Return the entity that is about to show the still of an attempt, if one was stored."""
+        if attempt.frame is None:
+            return {}
+        key = "latest_frame" if attempt.frame.verdict.kept else "last_rejected"
+        image = er.async_get(self._hass).async_get_entity_id("image", DOMAIN, f"{self._entry.entry_id}_{key}")
+        return {"image": image}
 
     @callback
     def _fire(self, event_type: str, data: dict[str, Any], cid: str, parent: Context | None) -> None:

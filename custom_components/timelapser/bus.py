@@ -42,7 +42,8 @@ def attempt_events(attempt: Attempt) -> Iterator[tuple[str, dict[str, Any]]]:
     if attempt.request.keep:
         yield OUTCOME_EVENTS[attempt.outcome], _outcome(attempt)
     if attempt.transition is not None:
-        yield TRANSITION_EVENTS[attempt.transition], {"health": attempt.health.health, **_reason(attempt)}
+        told = {"health": attempt.health.health, **_reason(attempt), **_still(attempt)}
+        yield TRANSITION_EVENTS[attempt.transition], told
 
 
 def _outcome(attempt: Attempt) -> dict[str, Any]:
@@ -58,19 +59,19 @@ def _outcome(attempt: Attempt) -> dict[str, Any]:
     }
     if attempt.outcome is Outcome.FAILED:
         return {**data, "detail": attempt.detail[:DETAIL_LENGTH]}
-    frame = attempt.frame
     evaluation = attempt.evaluation
-    if frame is None or evaluation is None:
+    if attempt.frame is None or evaluation is None:
         return data
-    data |= {
-        "frame_id": frame.id,
-        "captured_at": frame.captured_at.isoformat(),
-        "verdict": frame.verdict,
-        "freshness": evaluation.freshness,
-    }
+    data |= {**_still(attempt), "verdict": attempt.frame.verdict, "freshness": evaluation.freshness}
     if attempt.committed is not None:
         data["image_counts"] = dict(attempt.committed.image_counts)
     return data
+
+
+def _still(attempt: Attempt) -> dict[str, Any]:
+    """Return which still an attempt stored, if any."""
+    frame = attempt.frame
+    return {} if frame is None else {"frame_id": frame.id, "captured_at": frame.captured_at.isoformat()}
 
 
 def _reason(attempt: Attempt) -> dict[str, Any]:
@@ -101,6 +102,4 @@ def describe(attempt: Attempt) -> dict[str, Any]:
     }
     if evaluation is not None:
         answer |= report.describe(evaluation)
-    if attempt.frame is not None:
-        answer |= {"frame_id": attempt.frame.id, "captured_at": attempt.frame.captured_at.isoformat()}
-    return answer
+    return answer | _still(attempt)
