@@ -11,6 +11,7 @@ from timelapser_core.detection.damage import DAMAGE_FEATURES
 from timelapser_core.detection.decode import decode
 from timelapser_core.detection.features import FEATURES, measure
 from timelapser_core.detection.lost import LOST_FEATURES
+from timelapser_core.detection.shake import SHAKE_FEATURES
 from timelapser_core.errors import Code, ImageError
 from timelapser_core.models import (
     FaultKind,
@@ -274,6 +275,37 @@ def test_blur_on_a_single_picture_is_suspect_and_never_bad(name: str) -> None:
     assert Detector("high", reject_below=90).evaluate(data, when=WHEN).verdict is Verdict.SUSPECT
 
 
+def shaken(rgb: pictures.Rgb, down: int, across: int) -> pictures.Rgb:
+    """Return a picture that moved by so many pixels while it was taken."""
+    steps = max(down, across)
+    moved = [np.roll(rgb, (down * at // steps, across * at // steps), (0, 1)) for at in range(steps)]
+    return np.mean(moved, axis=0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("down", "across"), [(0, 45), (45, 0), (32, 32)])
+def test_a_camera_that_shook_is_suspect_on_a_single_picture(down: int, across: int) -> None:
+    picture = pictures.scene("day")
+    found = looked_at(pictures.jpeg(pictures.noisy(shaken(picture, down, across), 1, 1)))
+    assert (found.verdict, kinds(found)) == (Verdict.SUSPECT, {FaultKind.BLUR})
+    assert looked_at(pictures.jpeg(pictures.noisy(picture, 1, 1))).verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize("light", [0.3, 1.0])
+def test_a_picture_without_green_is_suspect_in_any_light(light: float) -> None:
+    picture = pictures.scene("day") * light
+    lost = (picture * (1.05, 0.1, 1.0)).clip(0, 255).astype(np.uint8)
+    assert {FaultKind.CAST, FaultKind.PINK} & kinds(looked_at(pictures.jpeg(lost)))
+    assert not {FaultKind.CAST, FaultKind.PINK} & kinds(looked_at(pictures.jpeg(picture.astype(np.uint8))))
+
+
+def test_mist_all_over_a_single_picture_is_suspect_and_its_scene_is_not() -> None:
+    picture = pictures.scene("day")
+    misted = (pictures.blurred(picture, 8) * 0.12 + picture.mean() * 0.88).astype(np.uint8)
+    found = looked_at(pictures.jpeg(pictures.noisy(misted, 1, 1)))
+    assert found.verdict is Verdict.SUSPECT
+    assert FaultKind.FILM in kinds(found)
+
+
 def test_noise_costs_with_its_strength_and_rejects_a_single_picture_when_there_is_much() -> None:
     scores = [looked_at(pictures.jpeg(pictures.noisy(pictures.scene("day"), sigma, 1))).score for sigma in (1, 12, 40)]
     assert scores == sorted(scores, reverse=True)
@@ -422,7 +454,8 @@ def test_heavy_checks_run_on_their_own_on_a_suspect_picture() -> None:
 def test_features_are_those_that_are_documented() -> None:
     data = pictures.jpeg(day())
     assert set(measure(decode(data, gate(data))).features) == set(FEATURES)
-    assert set(looked_at(data).features) == set(FEATURES) | set(LOST_FEATURES) | set(DAMAGE_FEATURES) | {"detail"}
+    heavy = set(LOST_FEATURES) | set(DAMAGE_FEATURES) | set(SHAKE_FEATURES) | {"detail"}
+    assert set(looked_at(data).features) == set(FEATURES) | heavy
 
 
 def test_evaluation_carries_what_the_rest_needs() -> None:

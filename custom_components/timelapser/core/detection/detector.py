@@ -27,6 +27,7 @@ from .light import light_of
 from .lost import measure_lost
 from .prints import Print
 from .scene import Seen, detail_of, map_of, noise_of
+from .shake import measure_shake
 from .soft import is_sound
 
 
@@ -155,6 +156,8 @@ class Detector:
                 )
                 features["detail"] = detail_of(seen.map)
                 judgement = judge(baseline.normal, seen)
+                if not judgement.known:
+                    features |= measure_shake(measured.analysis, features["noise"])
             named = found()
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)

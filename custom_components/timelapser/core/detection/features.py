@@ -55,6 +55,10 @@ GREEN_FLOOR: Final = 30
 """Level that red and blue stay under in the green of zero planes, (0, 135, 0)."""
 CAST_LEVEL: Final = 8
 """Distance of both colour differences above 128 in a cell with a pink cast."""
+GREENEST: Final = 0.9
+"""Quantile of the cells' green against red and blue: every scene has some grey or green in it."""
+GREEN_BASE: Final = 4
+"""Levels added to both, so that the noise of a dark picture has no colour."""
 CALM_QUANTILE: Final = 0.2
 """Quantile of the cells that noise is measured in: the calmest fifth has no texture in nearly every scene."""
 LAPLACIAN_GAIN: Final = 20
@@ -76,6 +80,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "green_share": "share of cells of the green of zero planes, 0..1",
     "pink_share": "share of cells of strong magenta, 0..1",
     "cast_share": "share of cells that are lit and whose Cb and Cr are both 8 and more above neutral, 0..1",
+    "green_left": "green over the lesser of red and blue, 4 levels added to each, that 90 % of the cells do not exceed",
     "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
     "tail_share": "share of the height, from the bottom, in which one row (the last, or that at 94 %) repeats, 0..1",
     "tail_level": "mean luma of that row, 0..255",
@@ -177,7 +182,8 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     unwritten = (high - low <= FLAT_RANGE) & (low >= MID_GREY[0] - 1) & (high <= MID_GREY[1] + 1)
     if planes.blue is None or planes.red is None:
         grey = _share(unwritten)
-        return dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0) | {"grey_share": grey}
+        none = dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0)
+        return none | {"grey_share": grey, "green_left": 1.0}
     grid = means.shape[1], means.shape[0]
     blue = sampled(planes.blue, grid).astype(np.float32) - 128
     red = sampled(planes.red, grid).astype(np.float32) - 128
@@ -185,14 +191,18 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     blue_level = means + 1.772 * blue
     green_level = means - 0.344 * blue - 0.714 * red
     weaker = np.maximum(red_level, blue_level)
+    lesser = np.minimum(red_level, blue_level)
+    left = ((green_level + GREEN_BASE) / (np.maximum(lesser, 0) + GREEN_BASE)).ravel()
+    rank = int(GREENEST * (left.size - 1))
     colour = np.abs(blue) + np.abs(red)
     lit = means > COLOUR_LUMA
     unwritten &= colour <= NEUTRAL
     return {
         "grey_share": _share(unwritten),
         "green_share": _share((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)),
-        "pink_share": _share(np.minimum(red_level, blue_level) - green_level >= STRONG_COLOUR),
+        "pink_share": _share(lesser - green_level >= STRONG_COLOUR),
         "cast_share": _share((np.minimum(blue, red) >= CAST_LEVEL) & lit),
+        "green_left": float(np.partition(left, rank)[rank]),
         "saturation": float(np.vdot(colour, lit)) / max(1, int(np.count_nonzero(lit))),
     }
 

@@ -13,6 +13,10 @@ HEAVY_BLUR: Final = (0.100, 0.055)
 Noise, which hides stronger blur from the sharpness, is too small to be in it."""
 BLUR_CONTRAST: Final = 30.0
 """Energy of coarse and broad detail under which the one and the other are not judged: fog, walls, dark nights."""
+SHAKEN: Final = (-4.55, -5.1)
+SHAKEN_ASLANT: Final = (-4.1, -4.65)
+"""Octaves of detail along an axis, and along a diagonal: 99.3 % of the clean tuning pictures are over where a picture
+becomes suspect (-4.86 and -4.41), nine tenths of the pictures of a camera that shook for 45 pixels of 1280 under."""
 NOISE: Final = (5.0, 10.0)
 """Analysis levels of noise: foliage and fur reach 7, night gain 2, a sensor noise of 40 levels at 1080p 12."""
 STATIC_NOISE: Final = 6.0
@@ -20,6 +24,9 @@ STATIC_NOISE: Final = 6.0
 CAST: Final = (0.05, 0.32)
 """Share of cells with a pink cast: clean tuning pictures 0..0.009, but sunsets and beds of flowers may have more; a
 stuck infrared filter 0.07..1, lost green 0..1. Suspect from a fifth of the picture."""
+GREENLESS: Final = (0.97, 0.916)
+"""Green that is left against red and blue: suspect from 0.94, which one of 2,622 clean tuning pictures is under. Lost
+green leaves 0.1..0.7, a stuck infrared filter 0.8..0.95."""
 CLIPPED: Final = (0.15, 0.28)
 """Share of clipped pixels: snow and sun up to 0.21 of the clean tuning pictures, four times the light 0.23..1."""
 DARK_PEAK: Final = (60.0, 30.0)
@@ -31,10 +38,20 @@ than 1.3 levels (1.22) is left of a scene behind a misted or covered lens; 99 % 
 plain walls least."""
 FAINT_PEAK: Final = 230.0
 """Highest luma of such a picture: a lamp or the sun would be seen through fog and at night."""
+GRAINY: Final = 1.5
+GRAIN: Final = 0.2
+"""Crispness and analysis levels of noise of a plain wall: what little there is, is its grain, which no film lets
+through."""
+VEILED: Final = (2.1, 1.38)
+"""The same of a picture that is pale and soft all over, as mist on the lens makes it: suspect from 1.7."""
+VEIL_LOWEST: Final = 25.0
+"""Darkest luma (1st percentile) of such a picture at least."""
+VEIL_CONTRAST: Final = 0.5
+"""Its spread of luma against its mean at most; 16 levels are added to the mean."""
+VEIL_CRISPNESS: Final = (0.1, 0.6)
+"""Its crispness: under the first it is out of focus, over the second are plain walls, which are as pale but grainy."""
 SMALL_SIDE: Final = 120
 """Pixels of the shorter side under which details are lost whatever the camera."""
-
-
 SOUND: Final = 0.25
 """Severity of a soft fault under which a picture is sound by itself: it is not suspect."""
 
@@ -45,6 +62,9 @@ def of_one_picture(features: Mapping[str, float]) -> Iterator[Fault]:
     crisp = ramp(features["crispness"], HEAVY_BLUR) if features["broad"] >= BLUR_CONTRAST else 0.0
     words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
     yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
+    if "along_axis" in features:
+        drawn = max(ramp(features["along_axis"], SHAKEN), ramp(features["along_diagonal"], SHAKEN_ASLANT))
+        yield Fault(FaultKind.BLUR, SOFT_LIMIT * drawn, words="fine detail is drawn out along one direction")
     noise = features["noise"]
     if noise >= STATIC_NOISE and features["structure"] < noise:
         yield Fault(FaultKind.NOISE, HARD, words="nothing but noise")
@@ -52,13 +72,26 @@ def of_one_picture(features: Mapping[str, float]) -> Iterator[Fault]:
         yield Fault(FaultKind.NOISE, SOFT_LIMIT * ramp(noise, NOISE), words=f"noise of {noise:.1f} levels")
     words = f"a pink cast over {features['cast_share'] * 100:.0f} % of the picture"
     yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["cast_share"], CAST), words=words)
+    words = "there is less green than red and blue everywhere"
+    yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["green_left"], GREENLESS), words=words)
     words = f"{features['clipped_share'] * 100:.0f} % of the picture is pure white"
     yield Fault(FaultKind.BRIGHT, SOFT_LIMIT * ramp(features["clipped_share"], CLIPPED), words=words)
     words = f"nothing brighter than {features['peak']:.0f} of 255"
     yield Fault(FaultKind.DARK, SOFT_LIMIT * ramp(features["peak"], DARK_PEAK), words=words)
-    if "detail" in features and features["peak"] < FAINT_PEAK:
+    if "detail" in features and _is_veiled(features):
+        words = "everything is pale and soft"
+        yield Fault(FaultKind.FILM, SOFT_LIMIT * ramp(features["detail"], VEILED), words=words)
+    grainy = features["crispness"] >= GRAINY and features["noise"] >= GRAIN
+    if "detail" in features and features["peak"] < FAINT_PEAK and not grainy:
         words = "there is hardly any detail anywhere"
         yield Fault(FaultKind.FILM, SOFT_LIMIT * ramp(features["detail"], FAINT), words=words)
+
+
+def _is_veiled(features: Mapping[str, float]) -> bool:
+    """Return whether a picture is pale and soft all over."""
+    contrast = features["luma_spread"] / (features["luma_mean"] + 16)
+    soft = VEIL_CRISPNESS[0] <= features["crispness"] < VEIL_CRISPNESS[1]
+    return soft and contrast < VEIL_CONTRAST and features["lowest"] >= VEIL_LOWEST
 
 
 def is_sound(features: Mapping[str, float]) -> bool:
