@@ -332,7 +332,7 @@ async def test_a_camera_that_is_unloaded_meanwhile_ends_the_flow(
     assert (await flow.choose(way))["reason"] == "not_loaded"
 
 
-@pytest.mark.parametrize(("way", "query"), [("reset", "save_health"), ("relearn", "relearn"), ("pause", "set_paused")])
+@pytest.mark.parametrize(("way", "query"), [("reset", "end_degraded"), ("relearn", "relearn"), ("pause", "set_paused")])
 async def test_a_catalogue_that_cannot_be_written_keeps_the_state(
     hass: HomeAssistant,
     camera_entry: MockConfigEntry,

@@ -19,7 +19,7 @@ from .core.detection.teaching import Lessons
 from .core.health import HealthState
 from .core.hours import Gathering
 from .core.layout import camera_folder
-from .core.models import Fault, FrameKind, FrameRef, Light, PaceReason, Reason, RunState
+from .core.models import Fault, FrameKind, FrameRef, IncidentEnd, Light, PaceReason, Reason, RunState
 from .core.review import settle_moves
 from .core.schedule import NextSlot
 from .engine import Engine
@@ -135,10 +135,10 @@ class CameraState:
         await self._engine.async_write(lambda conn: queries.add_missed(conn, self._camera_id, count, until))
         self.row = replace(self.row, missed=self.row.missed + count)
 
-    async def async_set_health(self, health: HealthState) -> None:
-        """Replace the health by what no attempt brought about."""
-        text = json.dumps(health.to_dict())
-        await self._engine.async_write(lambda conn: queries.save_health(conn, self._camera_id, text))
+    async def async_end_degraded(self, health: HealthState, end: IncidentEnd) -> None:
+        """Replace the health by one that is not degraded and that no attempt brought about."""
+        text, now = json.dumps(health.to_dict()), dt_util.utcnow()
+        await self._engine.async_write(lambda conn: queries.end_degraded(conn, self._camera_id, text, end, now))
         self.health = health
         self.row = replace(self.row, evidence=None)
 
@@ -214,6 +214,8 @@ class CameraState:
                 captured=committed.captured,
                 rejected=committed.rejected,
                 failed=committed.failed,
+                missed=committed.missed,
+                resolved=committed.resolved,
                 last_slot_at=attempt.request.slot_at,
                 evidence=committed.evidence,
                 reference=committed.reference,
@@ -250,6 +252,7 @@ class CameraState:
             rejected=self.row.rejected,
             failed=self.row.failed,
             missed=self.row.missed,
+            resolved=self.row.resolved,
             last_capture=self.latest_frame.captured_at if self.latest_frame else None,
             latest_frame=self.latest_frame,
             last_rejected=self.last_rejected,

@@ -76,6 +76,8 @@ class Request:
     context: SceneContext
     gathering: Gathering = field(default_factory=Gathering)
     """The pictures of the hour that is under way."""
+    missed: tuple[int, datetime] | None = None
+    """Slots that passed unfilled and are not written yet, and the instant up to which they are all."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -125,8 +127,8 @@ class Attempt:
         if evaluation.verdict.kept:
             self.outcome, self.code, self.phase = Outcome.CAPTURED, None, None
             return
-        worst = max(evaluation.faults, key=lambda fault: fault.severity, default=None)
-        code = _FAULT_CODES.get(worst.kind, Code.BELOW_THRESHOLD) if worst else Code.BELOW_THRESHOLD
+        worst = _worst(evaluation)
+        code = _FAULT_CODES.get(worst, Code.BELOW_THRESHOLD) if worst else Code.BELOW_THRESHOLD
         self.outcome, self.code, self.phase = Outcome.REJECTED, code, Phase.SCORE
 
     def fail(self, err: TimelapserError) -> None:
@@ -332,7 +334,9 @@ class Capturer:
             normal=_new_normal(attempt),
             strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
             degradation=_degradation(attempt) if attempt.transition is Transition.DEGRADED else None,
-            recovered=attempt.transition is Transition.RECOVERED,
+            cause=_worst(evaluation) if attempt.outcome is not Outcome.CAPTURED else None,
+            transition=attempt.transition,
+            missed=request.missed,
             hours=hours,
         )
 
@@ -367,6 +371,13 @@ def _degradation(attempt: Attempt) -> Degradation:
         code=attempt.code,
         faults=tuple(fault.kind for fault in sorted(faults, key=lambda fault: -fault.severity)),
     )
+
+
+def _worst(evaluation: Evaluation | None) -> FaultKind | None:
+    """Return the kind of the worst fault, if there is any."""
+    faults = evaluation.faults if evaluation else ()
+    worst = max(faults, key=lambda fault: fault.severity, default=None)
+    return None if worst is None else worst.kind
 
 
 def _rank(evaluation: Evaluation) -> tuple[int, float]:

@@ -30,7 +30,7 @@ from .const import (
 )
 from .core.errors import Code, TimelapserError
 from .core.health import PROBE_FIRST, entity_available, reset_quality
-from .core.models import Outcome, Reason, SceneContext
+from .core.models import IncidentEnd, Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
@@ -293,8 +293,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self.planner.pacer.note(timelapse_ids, attempt.evaluation)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
-            if attempt.committed is not None and self.planner.missed:
-                await self.state.async_add_missed(*self.planner.take_missed())
+            if attempt.committed is not None and request.missed is not None:
+                self.planner.missed -= request.missed[0]
             return attempt
 
     @asynccontextmanager
@@ -334,6 +334,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             health=self.state.health,
             baseline=self.state.baseline,
             gathering=self.state.gathering,
+            missed=self.planner.owed(),
             context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
         )
 
@@ -379,11 +380,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             raise attempt_error(attempt.code or Code.UNEXPECTED, attempt.request.cid)
         return describe(attempt)
 
-    async def async_reset_degraded(self, context: Context | None = None) -> dict[str, Any]:
+    async def async_reset_degraded(
+        self, context: Context | None = None, *, end: IncidentEnd = IncidentEnd.RESET
+    ) -> dict[str, Any]:
         """Leave degraded mode and begin the count of bad frames anew."""
         async with self.locked():
             changed = self.state.health.quality.degraded
-            await self.state.async_set_health(reset_quality(self.state.health))
+            await self.state.async_end_degraded(reset_quality(self.state.health), end)
         self.planner.repace(dt_util.utcnow())
         if changed:
             self.announcer.reset(self.state.health.health, context)

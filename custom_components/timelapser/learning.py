@@ -10,7 +10,7 @@ import voluptuous as vol
 from .capture import detector_for
 from .coordinator import CameraCoordinator
 from .core.detection import Evaluation
-from .core.models import Light
+from .core.models import IncidentEnd, Light
 
 FIELD_LIGHT: Final = "light"
 
@@ -28,7 +28,7 @@ async def async_relearn(coordinator: CameraCoordinator, light: Light | None = No
 async def async_begin_anew(coordinator: CameraCoordinator) -> None:
     """Forget what is normal for a camera, and that its pictures were bad by that."""
     await async_relearn(coordinator)
-    await coordinator.async_reset_degraded()
+    await coordinator.async_reset_degraded(end=IncidentEnd.RELEARNED)
 
 
 async def async_call_relearn(coordinator: CameraCoordinator, call: ServiceCall) -> dict[str, Any]:

@@ -110,10 +110,9 @@ class Planner:
         changes = [change for timelapse_id in self.schedules if (change := self.window(timelapse_id, now).changes_at)]
         return min(slots + changes, default=None)
 
-    def take_missed(self) -> tuple[int, datetime]:
-        """Return the missed slots that are to be written, with the instant up to which they are all, and begin anew."""
-        missed, self.missed = self.missed, 0
-        return missed, self._settled_until
+    def owed(self) -> tuple[int, datetime] | None:
+        """Return the missed slots that are to be written, if any, with the instant up to which they are all."""
+        return (self.missed, self._settled_until) if self.missed else None
 
     def _count(self, timelapse_id: str, start: datetime, end: datetime) -> int:
         return count_slots(self.schedules[timelapse_id], start, end, dt_util.get_default_time_zone(), self._sun)

@@ -93,6 +93,13 @@ CAMERA_SENSORS: tuple[CameraSensorDescription, ...] = (
         value_fn=lambda snapshot: snapshot.failed,
     ),
     CameraSensorDescription(
+        key="incidents_resolved",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda snapshot: snapshot.resolved,
+    ),
+    CameraSensorDescription(
         key="last_capture",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_registry_enabled_default=False,

@@ -16,6 +16,7 @@ from .const import DOMAIN
 from .coordinator import CameraCoordinator
 from .exceptions import invalid, translated
 from .frame_actions import LIST_FIELDS, REVIEW_FIELDS, async_list_frames, async_review_frame
+from .incident_actions import INCIDENT_FIELDS, async_list_incidents
 from .learning import RELEARN_FIELDS, async_call_relearn
 from .purge import PURGE_FIELDS, async_call_purge
 from .run_actions import (
@@ -48,6 +49,7 @@ class TimelapserService(StrEnum):
     DELETE_RUN = "delete_run"
     EVALUATE_CAMERA = "evaluate_camera"
     LIST_FRAMES = "list_frames"
+    LIST_INCIDENTS = "list_incidents"
     LIST_RUNS = "list_runs"
     PAUSE_RUN = "pause_run"
     PURGE = "purge"
@@ -66,6 +68,7 @@ class CameraAction:
 
     run: CameraCall
     fields: VolDictType = field(default_factory=dict)
+    response: SupportsResponse = SupportsResponse.OPTIONAL
     admin: bool = False
     """Only administrators may, not everybody who controls the camera."""
 
@@ -93,6 +96,9 @@ CAMERA_ACTIONS: Mapping[TimelapserService, CameraAction] = {
         run=lambda coordinator, call: coordinator.async_capture_now(call.context)
     ),
     TimelapserService.EVALUATE_CAMERA: CameraAction(run=lambda coordinator, _call: coordinator.async_evaluate()),
+    TimelapserService.LIST_INCIDENTS: CameraAction(
+        run=async_list_incidents, fields=INCIDENT_FIELDS, response=SupportsResponse.ONLY
+    ),
     TimelapserService.PURGE: CameraAction(run=async_call_purge, fields=PURGE_FIELDS, admin=True),
     TimelapserService.RELEARN: CameraAction(run=async_call_relearn, fields=RELEARN_FIELDS),
     TimelapserService.RESET_DEGRADED: CameraAction(
@@ -134,6 +140,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         actions[name] = Action(
             run=partial(_async_call_cameras, camera_action.run),
             fields={**cv.ENTITY_SERVICE_FIELDS, **camera_action.fields},
+            response=camera_action.response,
             admin=camera_action.admin,
         )
     for name, timelapse_action in TIMELAPSE_ACTIONS.items():

@@ -37,6 +37,8 @@ class CameraSnapshot:
     rejected: int = 0
     failed: int = 0
     missed: int = 0
+    resolved: int = 0
+    """Incidents that passed by themselves."""
     last_capture: datetime | None = None
     latest_frame: FrameRef | None = None
     last_rejected: FrameRef | None = None

@@ -17,7 +17,7 @@ from timelapser_core.catalogue.retention import Scope
 from timelapser_core.catalogue.store import THREAD_NAME
 from timelapser_core.errors import CatalogueError, Code
 from timelapser_core.layout import FramePath
-from timelapser_core.models import FetchStrategy, FrameKind, Outcome, Phase, RunState, Verdict
+from timelapser_core.models import FetchStrategy, FrameKind, IncidentEnd, Outcome, Phase, RunState, Verdict
 from timelapser_core.ulid import new_ulid
 
 from .archive import CAMERA, FAULT, FOLDER, NOW, TIMELAPSE, attempt, open_catalogue, run_script, set_up
@@ -172,7 +172,7 @@ def test_everything_survives_reopening(tmp_path):
     for number in range(5):
         do(catalogue, queries.commit_attempt, attempt(number, path=path(number), run_ids=[run.id]))
     do(catalogue, queries.add_missed, CAMERA, 4, NOW)
-    do(catalogue, queries.save_health, CAMERA, '{"bad":2}')
+    do(catalogue, queries.end_degraded, CAMERA, '{"bad":2}', IncidentEnd.RESET, NOW)
     do(catalogue, queries.set_meta, "storage", "uuid-1")
     do(catalogue, queries.set_meta, "storage", "uuid-2")
     before = ask(catalogue, queries.camera_state, CAMERA), ask(catalogue, queries.timelapse_states, CAMERA)
@@ -252,7 +252,8 @@ def test_a_camera_in_use_is_not_taken_over(catalogue):
 
 @pytest.mark.parametrize(
     ("query", "arguments"),
-    [(queries.camera_state, ()), (queries.save_health, ("x",)), (queries.add_missed, (1, NOW)),
+    [(queries.camera_state, ()), (queries.end_degraded, ("x", IncidentEnd.RESET, NOW)),
+     (queries.add_missed, (1, NOW)),
      (queries.mark_camera_removed, (NOW,)), (queries.set_paused, (True, NOW)), (queries.mark_timelapse_removed, (NOW,)),
      (queries.ensure_run, (NOW,)), (queries.list_recent_attempts, (5,))],
 )  # fmt: skip
@@ -579,6 +580,11 @@ def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
 
 
 ADDED = {
+    5: (
+        "DROP TABLE incidents",
+        "ALTER TABLE cameras DROP COLUMN resolved",
+        "ALTER TABLE attempts DROP COLUMN cause",
+    ),
     4: ("DROP TABLE trends", "ALTER TABLE cameras DROP COLUMN forecast"),
     3: (
         "DROP INDEX ix_frames_review",
@@ -609,7 +615,7 @@ def schema_of(file):
         return columns, {row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'")}
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_an_old_version_becomes_the_present_one(tmp_path, version):
     file = filled(tmp_path, rows=5)
     present = schema_of(file)

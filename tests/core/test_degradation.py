@@ -1,16 +1,17 @@
 """Why a camera is degraded: what is counted, what is kept, and which stills show it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from timelapser_core.catalogue import queries
 from timelapser_core.catalogue.evidence import REFERENCE_LOOKBACK, evidence_frames
-from timelapser_core.degradation import Degradation
+from timelapser_core.degradation import Degradation, main_cause
 from timelapser_core.errors import Code
-from timelapser_core.health import HealthState, QualityState, bad_share
+from timelapser_core.health import HealthState, QualityState, Transition, bad_share
 from timelapser_core.hysteresis import PERSISTENT_WINDOW, SHARE_WINDOW
 from timelapser_core.layout import FramePath
-from timelapser_core.models import FaultKind, FrameKind, Outcome, Verdict
+from timelapser_core.models import FaultKind, FrameKind, IncidentEnd, Outcome, Verdict
 from timelapser_core.ulid import new_ulid
 
 from .archive import CAMERA, NOW, attempt, open_catalogue
@@ -61,7 +62,15 @@ def test_the_share_that_says_most_is_told(recent, in_a_row, expected):
     assert bad_share(before) == expected
 
 
-@pytest.mark.parametrize("why", [WHY, Degradation(since=NOW), replace(WHY, reference=new_ulid(), rejected=new_ulid())])
+@pytest.mark.parametrize(
+    "why",
+    [
+        WHY,
+        Degradation(since=NOW),
+        WHY.counting(NOW, {"blur": 3, "TL-IMG-001": 1}),
+        replace(WHY, reference=new_ulid(), rejected=new_ulid()),
+    ],
+)
 def test_it_survives_as_text(why):
     assert Degradation.from_json(why.to_json()) == why
 
@@ -69,9 +78,12 @@ def test_it_survives_as_text(why):
 def test_the_attempt_that_degrades_a_camera_keeps_its_stills(catalogue):
     good, _ = commit(catalogue, 1)
     commit(catalogue, 2, verdict=Verdict.SUSPECT)
-    reject(catalogue, 3)
-    rejected, committed = reject(catalogue, 4, degradation=WHY)
+    reject(catalogue, 3, code=Code.BELOW_THRESHOLD)
+    rejected, committed = reject(
+        catalogue, 4, code=Code.BELOW_THRESHOLD, transition=Transition.DEGRADED, degradation=WHY
+    )
     expected = WHY.showing(reference=good, rejected=rejected)
+    expected = expected.counting(NOW + timedelta(seconds=30), {Code.BELOW_THRESHOLD: 2})
     assert Degradation.from_json(committed.evidence) == expected
     assert Degradation.from_json(catalogue.read(lambda conn: queries.camera_state(conn, CAMERA)).evidence) == expected
     assert catalogue.read(evidence_frames) == {good, rejected}
@@ -79,7 +91,7 @@ def test_the_attempt_that_degrades_a_camera_keeps_its_stills(catalogue):
 
 def test_further_attempts_leave_them(catalogue):
     good, _ = commit(catalogue, 1)
-    rejected, _ = reject(catalogue, 2, degradation=WHY)
+    rejected, _ = reject(catalogue, 2, transition=Transition.DEGRADED, degradation=WHY)
     commit(catalogue, 3)
     reject(catalogue, 4)
     assert catalogue.read(evidence_frames) == {good, rejected}
@@ -88,12 +100,12 @@ def test_further_attempts_leave_them(catalogue):
 @pytest.mark.parametrize("end", ["recovered", "reset", "removed"])
 def test_they_are_let_go(catalogue, end):
     commit(catalogue, 1)
-    reject(catalogue, 2, degradation=WHY)
+    reject(catalogue, 2, transition=Transition.DEGRADED, degradation=WHY)
     assert len(catalogue.read(evidence_frames)) == 2
     if end == "recovered":
-        commit(catalogue, 3, recovered=True)
+        commit(catalogue, 3, transition=Transition.RECOVERED)
     elif end == "reset":
-        catalogue.submit(lambda conn: queries.save_health(conn, CAMERA, "{}")).result()
+        catalogue.submit(lambda conn: queries.end_degraded(conn, CAMERA, "{}", IncidentEnd.RESET, NOW)).result()
     else:
         catalogue.submit(lambda conn: queries.mark_camera_removed(conn, CAMERA, NOW)).result()
     assert catalogue.read(evidence_frames) == set()
@@ -103,7 +115,7 @@ def test_they_are_let_go(catalogue, end):
 def test_without_a_good_still_the_newest_kept_one_is_the_reference(catalogue):
     commit(catalogue, 1, verdict=Verdict.SUSPECT)
     newest, _ = commit(catalogue, 2, verdict=Verdict.SUSPECT)
-    rejected, _ = reject(catalogue, 3, degradation=WHY)
+    rejected, _ = reject(catalogue, 3, transition=Transition.DEGRADED, degradation=WHY)
     assert catalogue.read(evidence_frames) == {newest, rejected}
 
 
@@ -113,18 +125,18 @@ def test_a_good_still_is_looked_for_so_far_and_no_further(catalogue):
     for number in range(2, REFERENCE_LOOKBACK + 1):
         newest, _ = commit(catalogue, number, verdict=Verdict.SUSPECT)
     assert near in catalogue.read(_after(catalogue, REFERENCE_LOOKBACK + 1))
-    commit(catalogue, REFERENCE_LOOKBACK + 2, recovered=True, verdict=Verdict.SUSPECT)
+    commit(catalogue, REFERENCE_LOOKBACK + 2, transition=Transition.RECOVERED, verdict=Verdict.SUSPECT)
     newest, _ = commit(catalogue, REFERENCE_LOOKBACK + 3, verdict=Verdict.SUSPECT)
     assert newest in catalogue.read(_after(catalogue, REFERENCE_LOOKBACK + 4))
 
 
 def _after(catalogue, number):
-    reject(catalogue, number, degradation=WHY)
+    reject(catalogue, number, transition=Transition.DEGRADED, degradation=WHY)
     return evidence_frames
 
 
 def test_without_any_still_there_is_none(catalogue):
-    record = attempt(1, outcome=Outcome.FAILED, degradation=WHY)
+    record = attempt(1, outcome=Outcome.FAILED, transition=Transition.DEGRADED, degradation=WHY)
     catalogue.submit(lambda conn: queries.commit_attempt(conn, record)).result()
     assert catalogue.read(evidence_frames) == set()
     assert catalogue.read(lambda conn: queries.camera_state(conn, CAMERA)).evidence is not None
@@ -133,7 +145,7 @@ def test_without_any_still_there_is_none(catalogue):
 def test_an_attempt_that_is_rolled_back_keeps_nothing(catalogue):
     commit(catalogue, 1)
     with pytest.raises(Exception, match="no such run"):
-        reject(catalogue, 2, degradation=WHY, run_ids=[new_ulid()])
+        reject(catalogue, 2, transition=Transition.DEGRADED, degradation=WHY, run_ids=[new_ulid()])
     assert catalogue.read(evidence_frames) == set()
 
 
@@ -142,3 +154,17 @@ def test_a_still_is_found_by_its_id(catalogue):
     found, source_key = catalogue.read(lambda conn: queries.find_frame(conn, still))
     assert (found.id, found.camera_id, source_key) == (still, CAMERA, "registry-1")
     assert catalogue.read(lambda conn: queries.find_frame(conn, new_ulid())) is None
+
+
+@pytest.mark.parametrize(
+    ("causes", "cause"),
+    [
+        ({}, None),
+        ({"TL-IMG-001": 2, "TL-CAM-004": 1}, "TL-IMG-001"),
+        ({"blur": 1, "dirt": 2}, "dirt"),
+        ({"TL-IMG-007": 9, "blur": 1}, "blur"),
+    ],
+)
+def test_the_most_frequent_fault_is_the_cause(causes, cause):
+    assert main_cause(causes) == cause
+    assert WHY.counting(NOW, causes).cause == cause

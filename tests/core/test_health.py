@@ -25,7 +25,7 @@ from timelapser_core.health import (
     observe,
     reset_quality,
 )
-from timelapser_core.hysteresis import PERSISTENT_MINIMUM, PERSISTENT_WINDOW
+from timelapser_core.hysteresis import PERSISTENT_MINIMUM, PERSISTENT_WINDOW, SPELL_MEMORY
 from timelapser_core.models import Health, Outcome, QualityPolicy, Schedule
 from timelapser_core.schedule import SunDay, next_slot
 
@@ -171,7 +171,7 @@ def test_a_camera_that_falls_back_soon_has_to_be_good_for_longer():
     assert list(transitions.values()) == [Transition.RECOVERED, Transition.DEGRADED]
     assert to_recover(once) == 5
     assert to_recover(back) == 6
-    assert to_recover(run("g" * 100 + "bbbbb", run("ggggg", once)[0])[0]) == 5, "not one that falls back much later"
+    assert to_recover(run("g" * SPELL_MEMORY + "bbbbb", once)[0]) == 5, "not one that falls back later"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])

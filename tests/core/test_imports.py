@@ -23,7 +23,16 @@ LAYERS = [
     {"announcer", "camera_issues"},
     {"coordinator"},
     {"devices", "entity", "media_root", "flow_schema", "preview", "purge", "services", "timelapse_flow", "upkeep"}
-    | {"frame_actions", "learning", "options_flow", "recording", "run_actions", "targets", "vitals"},
+    | {
+        "frame_actions",
+        "incident_actions",
+        "learning",
+        "options_flow",
+        "recording",
+        "run_actions",
+        "targets",
+        "vitals",
+    },
 ]
 """From the bottom up; a module not named here is an edge: nothing but ``__init__`` and other edges may import it."""
 

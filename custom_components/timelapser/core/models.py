@@ -131,6 +131,22 @@ class Health(StrEnum):
     OFFLINE = "offline"
 
 
+class IncidentKind(StrEnum):
+    """What was wrong with a camera for a while."""
+
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+
+
+class IncidentEnd(StrEnum):
+    """What ended an incident."""
+
+    RECOVERED = "recovered"
+    RESET = "reset"
+    RELEARNED = "relearned"
+    REMOVED = "removed"
+
+
 class RunState(StrEnum):
     """The state of one recording of a timelapse."""
 

@@ -76,6 +76,13 @@ def misted(shown: pictures.Rgb) -> pictures.Rgb:
     return (soft * 0.2 + 130).astype(np.uint8)
 
 
+def foggy(shown: pictures.Rgb, nearest: float, density: float = 1.6) -> pictures.Rgb:
+    """Return a view through fog (Koschmieder): at the top it is 1 further away than at the bottom."""
+    depth = nearest + np.linspace(1, 0, shown.shape[0], dtype=np.float32)[:, None, None]
+    seen = np.exp(-density * depth)
+    return (shown * seen + 135 * (1 - seen)).astype(np.uint8)
+
+
 def noisy(shown: pictures.Rgb) -> pictures.Rgb:
     return pictures.noisy(shown, 45, 7)
 
@@ -130,6 +137,17 @@ def test_a_passer_by_is_good() -> None:
         return peopled
 
     assert look(known(), shot(40, with_somebody), 40).verdict.kept
+
+
+def test_dense_fog_is_suspect_and_what_takes_as_much_from_near_things_is_bad() -> None:
+    def filmed(shown: pictures.Rgb) -> pictures.Rgb:
+        return (shown * 0.12 + 130 * 0.88).astype(np.uint8)
+
+    before = known()
+    fog, film = look(before, shot(40, lambda shown: foggy(shown, 0.5)), 40), look(before, shot(40, filmed), 40)
+    assert fog.verdict is Verdict.SUSPECT
+    assert film.verdict is Verdict.BAD
+    assert {fog.faults[0].kind, film.faults[0].kind} <= {FaultKind.FILM, FaultKind.DIRT, FaultKind.COVERED}
 
 
 def test_a_camera_that_was_never_sharp_is_good_once_it_is_known() -> None:

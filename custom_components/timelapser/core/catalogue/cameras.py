@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
 
 from ..errors import CatalogueError, Code
-from ..models import Light
+from ..models import IncidentEnd, IncidentKind, Light
+from .incidents import add_missed as add_missed_to_incident, close
 from .records import CameraRow, TimelapseRow
 from .runs import end_runs, latest_run, timelapse_key
 from .schema import cameras, frames, meta, timelapses
@@ -57,7 +58,7 @@ def camera_state(conn: Connection, camera_id: str) -> CameraRow:
     row = conn.execute(select(*_CAMERA_COLUMNS).where(cameras.c.id == camera_id)).one_or_none()
     if row is None:
         raise CatalogueError(Code.NOT_FOUND, "no such camera")
-    return CameraRow(**row._mapping)  # noqa: SLF001
+    return CameraRow(**{**row._mapping, "resolved": row.resolved or 0})  # noqa: SLF001
 
 
 def camera_key(conn: Connection, camera_id: str) -> int:
@@ -68,10 +69,11 @@ def camera_key(conn: Connection, camera_id: str) -> int:
     return seq
 
 
-def save_health(conn: Connection, camera_id: str, health: str) -> None:
-    """Keep a state of the health machines that no picture brought about; what showed the former is forgotten."""
-    values = {"health": health, "evidence": None}
-    conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(**values))
+def end_degraded(conn: Connection, camera_id: str, health: str, end: IncidentEnd, now: datetime) -> None:
+    """Keep a state of health that is not degraded and that no picture brought about; what showed the former goes."""
+    seq = camera_key(conn, camera_id)
+    conn.execute(update(cameras).where(cameras.c.seq == seq).values(health=health, evidence=None))
+    close(conn, seq, [IncidentKind.DEGRADED], end, now)
 
 
 def save_forecast(conn: Connection, camera_id: str, forecast: str | None) -> None:
@@ -98,6 +100,7 @@ def add_missed(conn: Connection, camera_id: str, count: int, until: datetime) ->
     """
     seq = camera_key(conn, camera_id)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(missed=cameras.c.missed + count))
+    add_missed_to_incident(conn, seq, count)
     earlier = or_(timelapses.c.last_slot_at.is_(None), timelapses.c.last_slot_at < until)
     conn.execute(update(timelapses).where(timelapses.c.camera_seq == seq, earlier).values(last_slot_at=until))
     return int(conn.execute(select(cameras.c.missed).where(cameras.c.seq == seq)).scalar_one())
@@ -112,6 +115,7 @@ def mark_camera_removed(conn: Connection, camera_id: str, now: datetime) -> None
     """Put a camera with all its timelapses into the archive; their runs are completed."""
     seq = camera_key(conn, camera_id)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None, reference=None))
+    close(conn, seq, IncidentKind, IncidentEnd.REMOVED, now)
     active = select(timelapses.c.id).where(timelapses.c.camera_seq == seq, timelapses.c.removed_at.is_(None))
     for timelapse_id in conn.execute(active).scalars().all():
         mark_timelapse_removed(conn, timelapse_id, now)

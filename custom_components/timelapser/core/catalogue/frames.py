@@ -23,10 +23,12 @@ from sqlalchemy import (
 )
 
 from ..errors import CatalogueError, Code
+from ..health import Transition
 from ..layout import FramePath
 from ..models import Fault, FaultKind, FetchStrategy, FrameKind, FrameRef, Outcome, Phase
-from .cameras import camera_key
+from .cameras import add_missed, camera_key
 from .evidence import offer_reference, set_evidence
+from .incidents import follow
 from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, StoredFile
 from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
@@ -77,6 +79,7 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
             score=attempt.score,
             probe=attempt.probe,
             evidence=attempt.evidence,
+            cause=attempt.cause,
             phases=_json({phase: round(duration, 1) for phase, duration in attempt.phases.items()}),
         )
     )
@@ -97,14 +100,20 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     if changes:
         conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
     keep_hours(conn, camera_seq, attempt.hours)
-    if attempt.degradation is not None or attempt.recovered:
-        set_evidence(conn, camera_seq, attempt.degradation)
+    if attempt.missed is not None:
+        add_missed(conn, attempt.camera_id, *attempt.missed)
+    opened = follow(conn, camera_seq, attempt)
+    if attempt.degradation is not None and opened is not None:
+        set_evidence(conn, camera_seq, attempt.degradation.counting(opened.first_bad_at, opened.causes))
+    elif attempt.transition is Transition.RECOVERED:
+        set_evidence(conn, camera_seq, None)
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
-    told = ("captured", "rejected", "failed", "byte_count", "evidence", "reference")
+    told = ("captured", "rejected", "failed", "missed", "resolved", "byte_count", "evidence", "reference")
     counts = conn.execute(select(*(cameras.c[name] for name in told)).where(cameras.c.seq == camera_seq)).one()
-    return CommitResult(**counts._mapping, image_counts=image_counts(conn, keys))  # noqa: SLF001
+    values = {**counts._mapping, "resolved": counts.resolved or 0}  # noqa: SLF001
+    return CommitResult(**values, image_counts=image_counts(conn, keys))
 
 
 def adopt_frame(

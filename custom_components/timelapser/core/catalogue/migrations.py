@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect
 from sqlalchemy.schema import CreateColumn
 
-from .schema import cameras, frames, metadata, reviewed_index, trends
+from .schema import attempts, cameras, frames, incidents, metadata, reviewed_index, trends
 
 type Step = Callable[[Connection], None]
 
@@ -35,6 +35,13 @@ def _add_trends(conn: Connection) -> None:
     trends.create(conn, checkfirst=True)
 
 
+def _add_incidents(conn: Connection) -> None:
+    """Version 5: when cameras were degraded or offline, how often that passed by itself, and why attempts were bad."""
+    for column in (cameras.c.resolved, attempts.c.cause):
+        _add(conn, column)
+    incidents.create(conn, checkfirst=True)
+
+
 def _add(conn: Connection, column: Column[Any]) -> None:
     """Add a column that may be null, unless it is there."""
     table = column.table
@@ -43,7 +50,13 @@ def _add(conn: Connection, column: Column[Any]) -> None:
         conn.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
-STEPS: Sequence[Step] = (_create, _add_evidence_and_reviews, _add_normal_and_time_of_reviews, _add_trends)
+STEPS: Sequence[Step] = (
+    _create,
+    _add_evidence_and_reviews,
+    _add_normal_and_time_of_reviews,
+    _add_trends,
+    _add_incidents,
+)
 """Append only; a step, once released, never changes."""
 
 

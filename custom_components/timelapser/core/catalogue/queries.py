@@ -3,6 +3,7 @@
 from .cameras import (
     add_missed,
     camera_state,
+    end_degraded,
     ensure_camera,
     ensure_timelapse,
     get_meta,
@@ -10,7 +11,6 @@ from .cameras import (
     mark_timelapse_removed,
     relearn,
     save_forecast,
-    save_health,
     set_meta,
     storage_bytes,
     timelapse_states,
@@ -28,6 +28,7 @@ from .frames import (
     reference_frame,
     unlinked,
 )
+from .incidents import list_incidents
 from .retention import (
     attempts_time_passed,
     beyond_newest,
@@ -83,6 +84,7 @@ __all__ = [
     "delete_frames",
     "drop_run",
     "empty_run",
+    "end_degraded",
     "ensure_camera",
     "ensure_run",
     "ensure_timelapse",
@@ -95,6 +97,7 @@ __all__ = [
     "hours_of",
     "kept_elsewhere",
     "latest_frame",
+    "list_incidents",
     "list_recent_attempts",
     "list_runs",
     "list_stills",
@@ -109,7 +112,6 @@ __all__ = [
     "reviews_of",
     "run_totals",
     "save_forecast",
-    "save_health",
     "set_meta",
     "set_missing",
     "set_paused",

@@ -4,10 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..degradation import Degradation
+from ..degradation import Degradation, main_cause
 from ..errors import Code
+from ..health import Transition
 from ..hours import Hour
-from ..models import Fault, FetchStrategy, FrameKind, Freshness, Light, Outcome, Phase, Review, RunState, Verdict
+from ..models import (
+    Fault,
+    FaultKind,
+    FetchStrategy,
+    FrameKind,
+    Freshness,
+    IncidentEnd,
+    IncidentKind,
+    Light,
+    Outcome,
+    Phase,
+    Review,
+    RunState,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +52,9 @@ class AttemptRecord:
     ``run_ids`` are the runs whose slot it was, also when nothing was kept. ``phases`` are milliseconds by phase.
     ``health``, ``baseline``, ``normal`` and ``strategy_note`` replace what the camera has; None leaves it. A ``probe``
     was asked for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
-    ``degradation`` is set by the attempt that degraded the camera, ``recovered`` by the one that ended that. ``hours``
-    are those that its picture closes.
+    ``cause`` is the worst fault of its picture. ``transition`` is the change of health that it brought, and
+    ``degradation`` is known of one that degraded the camera. ``missed`` are slots that passed unfilled before it, with
+    the instant up to which they are all. ``hours`` are those that its picture closes.
     """
 
     id: str
@@ -62,7 +78,9 @@ class AttemptRecord:
     probe: bool = False
     evidence: str | None = None
     degradation: Degradation | None = None
-    recovered: bool = False
+    cause: FaultKind | None = None
+    transition: Transition | None = None
+    missed: tuple[int, datetime] | None = None
     hours: tuple[Hour, ...] = ()
 
 
@@ -70,12 +88,14 @@ class AttemptRecord:
 class CommitResult:
     """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id.
 
-    ``evidence`` and ``reference`` are the camera's, as in ``CameraRow``.
+    ``missed``, ``resolved``, ``evidence`` and ``reference`` are the camera's, as in ``CameraRow``.
     """
 
     captured: int
     rejected: int
     failed: int
+    missed: int
+    resolved: int
     byte_count: int
     image_counts: Mapping[str, int]
     evidence: str | None = None
@@ -86,8 +106,9 @@ class CommitResult:
 class CameraRow:
     """A camera as the catalogue knows it; ``byte_count`` is what its stills take on disk.
 
-    ``evidence`` is JSON: what is shown of the camera while it is degraded. ``reference`` is the id of the still that
-    shows what it normally looks like. ``forecast`` is JSON: the one that stands.
+    ``resolved`` are incidents that passed by themselves. ``evidence`` is JSON: what is shown of the camera while it is
+    degraded. ``reference`` is the id of the still that shows what it normally looks like. ``forecast``
+    is JSON: the one that stands.
     """
 
     id: str
@@ -100,6 +121,7 @@ class CameraRow:
     rejected: int
     failed: int
     missed: int
+    resolved: int
     byte_count: int
     health: str | None
     baseline: bytes | None
@@ -159,6 +181,32 @@ class TimelapseRow:
     removed_at: datetime | None
     last_slot_at: datetime | None
     run: RunRow | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncidentRow:
+    """A time in which a camera was degraded or offline; ``ended_at`` and ``end`` are None while it is.
+
+    ``id`` is the correlation id of the alarm. ``causes`` says how many bad attempts had which worst fault, or error
+    code; ``bad`` is the sum. ``lost`` are those of them that were to fill a slot, ``missed`` the slots that were not
+    even tried.
+    """
+
+    id: str
+    kind: IncidentKind
+    first_bad_at: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    end: IncidentEnd | None
+    causes: Mapping[str, int]
+    bad: int
+    lost: int
+    missed: int
+
+    @property
+    def cause(self) -> str | None:
+        """Return the most frequent cause."""
+        return main_cause(self.causes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

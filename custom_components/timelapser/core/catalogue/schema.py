@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import BINARY, LONGBLOB
 
 from ..errors import CatalogueError, Code
-from ..models import FrameKind, Freshness, Light, Review, RunState, Verdict
+from ..models import FrameKind, Freshness, IncidentEnd, IncidentKind, Light, Review, RunState, Verdict
 from ..ulid import from_millis, to_millis, ulid_from_bytes, ulid_to_bytes
 
 ID_LENGTH = 64
@@ -142,6 +142,7 @@ cameras = Table(
     Column("evidence", Text),
     Column("reference", Ulid),
     Column("forecast", Text),
+    Column("resolved", BigInteger, default=0),
 )
 
 timelapses = Table(
@@ -238,9 +239,29 @@ attempts = Table(
     Column("phases", Text, nullable=False),
     Column("probe", Boolean, nullable=False, default=False),
     Column("evidence", Text),
+    Column("cause", String(32)),
 )
 """Every attempt of late; the still that it made, if any, has the same id."""
 Index("ix_attempts_camera", attempts.c.camera_seq, attempts.c.seq)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("seq", _key(), primary_key=True),
+    Column("id", Ulid, nullable=False, unique=True),
+    Column("camera_seq", _key(), ForeignKey(cameras.c.seq), nullable=False),
+    Column("kind", Coded((IncidentKind.DEGRADED, IncidentKind.OFFLINE)), nullable=False),
+    Column("first_bad_at", Millis, nullable=False),
+    Column("started_at", Millis, nullable=False),
+    Column("ended_at", Millis),
+    Column("end", Coded((IncidentEnd.RECOVERED, IncidentEnd.RESET, IncidentEnd.RELEARNED, IncidentEnd.REMOVED))),
+    Column("causes", Text, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("missed", BigInteger, nullable=False),
+)
+"""Each time that a camera was degraded or offline; its id is that of the attempt that raised the alarm."""
+Index("ix_incidents_camera", incidents.c.camera_seq, incidents.c.seq)
 
 doomed = Table(
     "doomed",

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..models import Fault, FaultKind, Light
 from .departures import Departure, compare
+from .fog import may_be_fog
 from .light import HIGH_SUN
 from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
 from .ramps import HARD, SOFT_LIMIT, ramp
@@ -74,6 +75,8 @@ MOST_LOST: Final = 1.1
 """Octaves that the rest of the picture may lose meanwhile, to fog."""
 COVERED_DARKER: Final = 0.6
 """Octaves of light that it takes away as well; mist lets the light through."""
+_HAZY: Final = (FaultKind.FILM, FaultKind.COVERED, FaultKind.DIRT)
+"""Faults that take away detail, as fog does."""
 _OVER_ALL: Final = (FaultKind.BLUR, FaultKind.FILM, FaultKind.CAST, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
 """Faults that lie over the whole view, as another lamp or another mode of the camera does."""
 AGREES: Final = 0.25
@@ -117,8 +120,11 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     young = best.young and bool(faults) and faults[0].kind in _OVER_ALL
     if relit or (seen.light is not Light.DAY and not odd_light and _only_light(faults)):
         faults = tuple(_doubted(fault) for fault in faults)
-    elif _may_pass(departure):
-        faults = tuple(_doubted(fault) if fault.kind in _IN_PLACES else fault for fault in faults)
+    else:
+        if _may_pass(departure):
+            faults = _doubting(faults, _IN_PLACES)
+        if _is_bad(faults, _HAZY) and may_be_fog(seen.map, best.mean):
+            faults = _doubting(faults, _HAZY)
     moved = any(fault.kind is FaultKind.MOVED and fault.severity > SOFT_LIMIT for fault in faults)
     return Judgement(
         faults,
@@ -202,6 +208,16 @@ def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
 def _doubted(fault: Fault) -> Fault:
     """Return a fault that weather or another light may explain."""
     return replace(fault, severity=min(fault.severity, SOFT_LIMIT))
+
+
+def _doubting(faults: tuple[Fault, ...], kinds: tuple[FaultKind, ...]) -> tuple[Fault, ...]:
+    """Return faults, those of some kinds doubted."""
+    return tuple(_doubted(fault) if fault.kind in kinds else fault for fault in faults)
+
+
+def _is_bad(faults: tuple[Fault, ...], kinds: tuple[FaultKind, ...]) -> bool:
+    """Return whether any of some kinds would reject the picture."""
+    return any(fault.severity > SOFT_LIMIT for fault in faults if fault.kind in kinds)
 
 
 def _worst(faults: tuple[Fault, ...]) -> float:
