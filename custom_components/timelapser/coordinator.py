@@ -22,20 +22,20 @@ from .camera_issues import CameraIssues
 from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
 from .const import (
-    CONF_BATTERY,
     CONF_CAMERA,
     DOMAIN,
     EVENT_RUN_STARTED,
     SUBENTRY_TIMELAPSE,
 )
 from .core.errors import Code, TimelapserError
-from .core.health import PROBE_FIRST, entity_available, reset_quality
+from .core.health import reset_quality
 from .core.models import IncidentEnd, Outcome, Reason, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
+from .lookout import Lookout
 from .pacing import Pacer
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
@@ -91,6 +91,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._lock = asyncio.Lock()
         self.announcer = Announcer(hass, entry, self.source)
         self._issues = CameraIssues(hass, entry, self.source, self.state)
+        self._lookout = Lookout(entry, self.source, self.state, self._captured_every)
         self._storage_watch = async_storage_watch(hass, engine)
         self._storage = StorageState.OK
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
@@ -100,7 +101,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._started_at: datetime | None = None
         self._manual_at: datetime | None = None
         self._ticking = False
-        self._came_back = False
         self._stopped = False
 
     # Life cycle
@@ -205,7 +205,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self._stopped or self._started_at is None:
             return
         now = dt_util.utcnow()
-        wakes = [wake for wake in (self.planner.next_wake(now), self._next_probe(now)) if wake]
+        wakes = [wake for wake in (self.planner.next_wake(now), self._lookout.wake(now)) if wake]
         if wakes:
             self._timer = async_track_point_in_utc_time(self.hass, self._async_wake, min(wakes))
 
@@ -223,9 +223,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         due = self.planner.due(now)
         self._ticking = True
         try:
-            if self._came_back:
-                self._came_back = False
-                self.state.health = entity_available(self.state.health, now)
+            self._lookout.begin(now)
             self._storage = await self._async_storage_state()
             reasons = {timelapse_id: self._decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
             ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
@@ -236,7 +234,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             if ready:
                 slots = [due[timelapse_id] for timelapse_id in ready]
                 await self._async_attempt(max(slot.at for slot in slots), ready, attempt_budget(slots, now))
-            elif self._probe_due(now):
+            elif self._lookout.due(now):
                 await self._async_attempt(now, [], MIN_BUDGET_S, keep=False)
         except TimelapserError as err:
             _LOGGER.warning("%s: the slot could not be handled: %s", self.name, err)
@@ -255,24 +253,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         await self._storage_watch.async_heed(state)
         return state
 
-    def _next_probe(self, now: datetime) -> datetime | None:
-        """Return when an unreachable camera is to be tried; one that is overdue waits no longer than the first."""
-        connectivity = self.state.health.connectivity
-        if not connectivity.breaker_open or not self._wants_frames():
-            return None
-        return now if self._came_back else connectivity.backoff_until(now) or now + PROBE_FIRST
-
-    def _probe_due(self, now: datetime) -> bool:
-        """Return whether an unreachable camera is to be tried outside of the slots."""
-        connectivity = self.state.health.connectivity
-        return connectivity.breaker_open and connectivity.backoff_until(now) is None and self._wants_frames()
-
-    def _wants_frames(self) -> bool:
-        """Return whether any timelapse records, the camera could answer, and asking does not cost its battery."""
-        if self.config_entry.data.get(CONF_BATTERY):
-            return False
-        recording = any(self.state.recording(timelapse_id) for timelapse_id in self.planner.schedules)
-        return recording and self.source.present and self.source.on
+    def _captured_every(self, now: datetime) -> timedelta | None:
+        """Return the shortest interval of the timelapses that capture at an instant; None when none does."""
+        ready = [key for key in self.planner.schedules if self._decide(key, now) is Reason.READY]
+        return min((self.planner.interval(key)[0] for key in ready), default=None)
 
     # Attempts
 
@@ -290,6 +274,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
             attempt = await self._async_own(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
+            self._lookout.note(attempt, self.policy)
             self.planner.pacer.note(timelapse_ids, attempt.evaluation)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
@@ -345,7 +330,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self._publish()
         self._follow_issues()
         if came_back and self.state.health.connectivity.breaker_open:
-            self._came_back = True
+            self._lookout.came_back()
             self._arm()
 
     # Actions
