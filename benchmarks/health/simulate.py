@@ -130,7 +130,7 @@ class _NoDisk(Storage):
 
 def _no_rows(*_what: Any) -> CommitResult:
     """Return counts that nobody asks for, in place of entering anything."""
-    return CommitResult(captured=0, rejected=0, failed=0, byte_count=0, image_counts={})
+    return CommitResult(captured=0, rejected=0, failed=0, missed=0, resolved=0, byte_count=0, image_counts={})
 
 
 class Desk:
