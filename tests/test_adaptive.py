@@ -208,6 +208,28 @@ async def test_a_sleep_counts_by_the_pace(hass: HomeAssistant, guarded: SetUp, n
     assert pace(hass, entry) == ("240.0", "unchanged")
 
 
+async def test_a_bad_picture_for_another_timelapse_counts_too(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, next_slot: NextSlot
+) -> None:
+    entry = await guarded(timelapse_data("Seldom", 60, adaptive=True), timelapse_data("Often", 60), retries=0)
+    await pass_minutes(next_slot, 12)
+    assert pace(hass, entry) == ("240.0", "unchanged")
+    camera.answer = BLACK
+    await next_slot()
+    assert pace(hass, entry) == ("60.0", "normal")
+    assert next_capture(hass, entry) == timedelta(seconds=30)
+
+
+async def test_a_picture_that_does_not_come_brings_the_interval_back(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, next_slot: NextSlot
+) -> None:
+    entry = await guarded(timelapse_data(interval=60, adaptive=True), retries=0)
+    await pass_minutes(next_slot, 15)
+    camera.answer = None
+    await pass_minutes(next_slot, 2)
+    assert (await minutes_of(entry))[-2:] == [16, 17]
+
+
 async def test_only_the_adaptive_timelapse_slows_down(hass: HomeAssistant, guarded: SetUp, next_slot: NextSlot) -> None:
     entry = await guarded(timelapse_data("Often", 60), timelapse_data("Seldom", 60, adaptive=True))
     await pass_minutes(next_slot, 16)

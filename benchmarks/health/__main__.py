@@ -14,6 +14,7 @@ from .run import QUICK_DAYS, MissingScenesError, jobs, measure
 
 DAYS = 30
 SEEDS = 20
+ADAPTIVE = 12
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=DAYS, metavar="N", help="that a camera lives")
     parser.add_argument("--quick", action="store_true", help="two sites and a few days: to see that it runs")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes")
+    parser.add_argument("--adaptive", type=int, default=ADAPTIVE, metavar="N", help="scenes for the adaptive interval")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page, between its marks")
     options = parser.parse_args(given)
     try:
@@ -32,6 +34,12 @@ def main(given: Sequence[str] | None = None) -> int:
         month = measure(work, options.jobs)
         show(month)
         found = to_json(month)
+        from . import adaptive  # noqa: PLC0415 - it draws, and the processes above must not inherit its OpenCV
+
+        print("\nadaptive interval: two days at 5 minutes, 4 times as long at the slowest")
+        saved = adaptive.measure(options.split, 1 if options.quick else options.adaptive)
+        adaptive.show(saved)
+        found["adaptive"] = adaptive.to_json(saved)
         if options.page:
             write_page(options.page, found)
     except (MissingScenesError, NoMarksError) as err:

@@ -21,13 +21,14 @@ class Pacer:
         self._courses = {timelapse_id: Course() for timelapse_id in bounds}
 
     def note(self, timelapse_ids: Iterable[str], evaluation: Evaluation | None) -> None:
-        """Take in an attempt for some timelapses, with its evaluation if there was a picture."""
+        """Take in an attempt for some timelapses, or a probe for none, with its evaluation if there was a picture."""
+        kept = evaluation is not None and evaluation.verdict.kept
+        self._courses = {key: course.after(kept=kept) for key, course in self._courses.items()}
+        if evaluation is None or not kept or evaluation.baseline.first is None:
+            return
         for timelapse_id in self.bounds.keys() & timelapse_ids:
             course = self._courses[timelapse_id]
-            if evaluation is None or not evaluation.verdict.kept or evaluation.baseline.first is None:
-                self._courses[timelapse_id] = course.failing()
-            else:
-                self._courses[timelapse_id] = course.seeing(evaluation.baseline.first.sample, evaluation.light)
+            self._courses[timelapse_id] = course.seeing(evaluation.baseline.first.sample, evaluation.light)
 
     def forget(self, timelapse_id: str) -> None:
         """Begin anew with a timelapse that was not watched for a while."""

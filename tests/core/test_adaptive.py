@@ -161,21 +161,31 @@ def test_a_low_sun_waits_for_no_picture():
 
 
 def test_a_bad_picture_is_followed_up_at_the_interval():
-    course = calm_course(50, Light.NIGHT).failing()
+    course = calm_course(50, Light.NIGHT).after(kept=False)
     assert pace(course, MIDNIGHT) == Pace(2, PaceReason.NORMAL)
 
 
 def test_a_degraded_camera_is_left_alone_until_its_first_good_picture():
-    course = calm_course(0).failing()
+    course = calm_course(0).after(kept=False)
     assert pace(course, degraded=True) == Pace(32, PaceReason.DEGRADED)
     assert pace(course, DUSK, degraded=True) == Pace(32, PaceReason.DEGRADED)
     for number in range(10):
-        course = course.seeing(sample(number), Light.DAY)
+        course = course.after(kept=True).seeing(sample(number), Light.DAY)
         assert pace(course, degraded=True) == Pace(2, PaceReason.NORMAL)
 
 
+def test_a_good_probe_ends_the_pause_of_a_degraded_camera():
+    course = calm_course(0).after(kept=False).after(kept=True)
+    assert pace(course, degraded=True) == Pace(2, PaceReason.NORMAL)
+
+
+def test_a_good_picture_of_another_timelapse_is_no_sign_of_change():
+    course = calm_course(50).after(kept=True)
+    assert pace(course) == Pace(32, PaceReason.UNCHANGED)
+
+
 def test_a_change_is_measured_over_bad_pictures():
-    course = calm_course(0).failing()
+    course = calm_course(0).after(kept=False)
     assert course.seeing(sample(5), Light.DAY).calm == 1
     assert course.seeing(with_visitor(5), Light.DAY).calm == 0
 

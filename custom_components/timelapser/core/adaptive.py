@@ -65,8 +65,8 @@ class Course:
     """What a timelapse has seen lately.
 
     ``sample`` is of the last kept picture, ``dark`` whether that was of the night. ``calm`` counts kept pictures in a
-    row that showed no change, ``stirred`` for how many more a fast change is good. ``sound`` tells that the last
-    attempt gave a picture that was kept.
+    row that showed no change, ``stirred`` for how many more a fast change is good. ``sound`` tells that the
+    camera's last attempt, for whichever timelapse, gave a picture that was kept.
     """
 
     sample: Sample | None = None
@@ -87,12 +87,11 @@ class Course:
             dark=light is Light.NIGHT,
             calm=0 if share else self.calm + 1,
             stirred=stirred,
-            sound=True,
         )
 
-    def failing(self) -> Self:
-        """Return the course after an attempt without a picture to keep, which is a reason to look again soon."""
-        return replace(self, calm=0, sound=False)
+    def after(self, *, kept: bool) -> Self:
+        """Return the course after any attempt of the camera; without a picture to keep it is to be looked at soon."""
+        return replace(self, sound=kept, calm=self.calm if kept else 0)
 
 
 def pace_of(bounds: Bounds, course: Course, *, degraded: bool, sun_elevation: float) -> Pace:

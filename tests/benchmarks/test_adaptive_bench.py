@@ -1,0 +1,58 @@
+"""The benchmark of the adaptive interval: what it counts as lost, and that the rules differ in it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2")
+
+from benchmarks.corpus.sources import Place, Rgb, Scene, Split
+from benchmarks.health import adaptive
+from benchmarks.health.adaptive import Film, Lost, Period, Result, judged, measure, show, to_json
+from tests.core import pictures
+
+YARD = Scene("yard", "drawn", Split.TUNE, Place.OUTDOOR)
+
+
+@pytest.fixture
+def film(monkeypatch: pytest.MonkeyPatch) -> Film:
+    """Return two days of a drawn yard."""
+    drawn = np.asarray(pictures.scene("day", 640, 360), np.uint8)
+
+    def view(_folder: Path, _scene: Scene) -> Rgb:
+        return drawn
+
+    monkeypatch.setattr(adaptive, "load", view)
+    return Film(YARD)
+
+
+def test_what_is_lost(film: Film) -> None:
+    film.periods = [Period("night visits", tuple(range(10, 20))), Period("night visits", tuple(range(30, 34)))]
+    captured = {*range(13, 16), *range(18, 20)}
+    result = judged(film, "some", captured)
+    assert result.lost == {"night visits": Lost(slots=14, at_onset=3 + 4, later=2, longest=4)}
+    assert judged(film, "all", set(range(100))).lost == {"night visits": Lost(slots=14)}
+    result.add(Result("some", 100, 50, {"night visits": Lost(2, 1, 1, 9), "lamp": Lost(1)}))
+    assert result.lost == {"night visits": Lost(16, 8, 3, 9), "lamp": Lost(1)}
+    assert (result.slots, result.captured) == (adaptive.SLOTS + 100, 55)
+
+
+def test_a_slot_in_which_nobody_is_seen_is_no_loss(film: Film) -> None:
+    drawn = adaptive.periods_of(film.world)
+    visits = [(each, kept) for each, kept in zip(drawn, film.periods, strict=True) if each.kind in adaptive.VISITS]
+    assert all(set(each.slots) >= set(kept.slots) for each, kept in visits)
+    assert any(each.slots == kept.slots for each, kept in visits)
+    shown = film.picture(visits[0][1].slots[0])
+    assert shown.startswith(b"\xff\xd8")
+
+
+def test_without_scenes_nothing_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(adaptive, "FILES", tmp_path)
+    assert measure(Split.TUNE, 3) == []
+    show([Result("fixed", 10, 5, {"lamp": Lost(2, 1, 0, 1)})])
+    assert "50.0 % saved" in capsys.readouterr().out
+    [told] = to_json([Result("fixed", 10, 5)])
+    assert (told["saved"], told["captured"]) == (0.5, 5)
