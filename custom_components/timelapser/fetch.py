@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 import logging
 import threading
+from typing import Any
 
-from homeassistant.components.camera import Camera, async_get_image
+from homeassistant.components.camera import Camera, Image, async_get_image
 from homeassistant.components.camera.const import DATA_COMPONENT
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -17,6 +18,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
+from .const import DOMAIN
 from .core.detection.gate import gate
 from .core.errors import CameraError, Code, ImageError
 from .core.keyframe import KeyFrame, StreamRefusedError, read_key_frame
@@ -40,6 +42,9 @@ BLOCKED_S = 1.0
 REOPEN_S = 8.0
 """Seconds without a call that follow: one that meets the end of a stream makes Home Assistant end the next one too, so
 that none ever gets to a picture. Opening one takes 3 s at 10 frames a second, 5 s at 5."""
+
+LOST_S = 86400
+"""Seconds after which a thread of Home Assistant's that a camera blocks is taken for lost, and another one sent."""
 
 SOURCE_TIMEOUT_S = 10
 """Seconds that an integration may take to tell the address of its stream."""
@@ -121,6 +126,7 @@ class Fetcher:
         self._pool = pool
         self._refusals = REFUSALS_REMEMBERED if refused else 0
         self._reading: asyncio.Future[KeyFrame] | None = None
+        self._asking: asyncio.Task[Image] | None = None
         self._cancel = threading.Event()
         self._quiet_until = 0.0
 
@@ -132,6 +138,8 @@ class Fetcher:
     def cancel(self) -> asyncio.Future[KeyFrame] | None:
         """Make a running stream read end at its next packet; return what is done when its thread is back."""
         self._cancel.set()
+        if self._asking is not None:
+            self._asking.cancel()
         return self._reading
 
     async def async_fetch(
@@ -204,7 +212,7 @@ class Fetcher:
         """Ask the camera integration for a still."""
         if not camera.use_stream_for_stills:
             captured_at = dt_util.utcnow()
-            data = await self._async_image()
+            data = await self._async_image(camera)
             return Fetched(
                 data, captured_at, FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
             )
@@ -228,7 +236,7 @@ class Fetcher:
             asked = self.hass.loop.time()
             _keep_awake(camera)
             try:
-                data = await self._async_image()
+                data = await self._async_image(camera)
             except CameraError as err:
                 if err.code is not Code.CAMERA_EMPTY:
                     raise
@@ -252,14 +260,14 @@ class Fetcher:
             raise CameraError(Code.CAMERA_TIMEOUT, "the stream behind the stills gave no picture")
         return last
 
-    async def _async_image(self) -> bytes:
+    async def _async_image(self, camera: Camera) -> bytes:
         """Call the camera integration once and turn whatever it does into bytes or one code."""
         if (entity_id := self.source.entity_id) is None:
             raise CameraError(Code.CAMERA_MISSING, "the camera entity is gone")
         started = self.hass.loop.time()
         try:
             async with asyncio.timeout(SNAPSHOT_TIMEOUT_S + 1):
-                image = await async_get_image(self.hass, entity_id, timeout=SNAPSHOT_TIMEOUT_S)
+                image = await self._async_ask(entity_id, blocking=_blocks(camera))
         except TimeoutError:
             raise CameraError(Code.CAMERA_TIMEOUT, "no answer") from None
         except asyncio.CancelledError as err:
@@ -267,14 +275,32 @@ class Fetcher:
                 raise
             raise CameraError(Code.CAMERA_TIMEOUT, "cancelled by the camera") from err
         except Exception as err:
-            if (task := asyncio.current_task()) and task.cancelling():
-                # Home Assistant turns a cancellation into the words of an empty image.
-                raise asyncio.CancelledError from None
             raise self._camera_error(err, self.hass.loop.time() - started) from err
         content: object = image.content
         if not isinstance(content, bytes | bytearray | memoryview):
             raise CameraError(Code.CAMERA_RAISED, f"{type(content).__name__} in place of a picture")
         return bytes(content)
+
+    async def _async_ask(self, entity_id: str, *, blocking: bool) -> Image:
+        """Return a camera's answer; while one is outstanding, the camera is not asked again.
+
+        A call that blocks one of Home Assistant's threads is not given up, as that would not free the thread; any
+        other one is, without waiting until it ends.
+        """
+        if self._asking is not None and not self._asking.done():
+            raise TimeoutError
+        timeout = LOST_S if blocking else SNAPSHOT_TIMEOUT_S
+        asking = self.hass.async_create_background_task(
+            async_get_image(self.hass, entity_id, timeout=timeout), f"{DOMAIN} still of {entity_id}"
+        )
+        self._asking = asking
+        asking.add_done_callback(_retrieve)
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            if not blocking:
+                asking.cancel()
+            raise
 
     def _camera_error(self, err: Exception, elapsed_s: float) -> CameraError:
         """Name what the camera layer raised by the camera's state, then by the exception's type.
@@ -292,10 +318,15 @@ class Fetcher:
         return CameraError(Code.CAMERA_RAISED, f"{type(err).__name__}: {redact(words)}")
 
 
-def _retrieve(future: asyncio.Future[KeyFrame]) -> None:
-    """Consume the result of a read that nobody waits for any more."""
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Consume the result of a read or call that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
+
+
+def _blocks(camera: Camera) -> bool:
+    """Return whether Home Assistant calls a camera in one of its own threads."""
+    return not camera.use_stream_for_stills and type(camera).async_camera_image is Camera.async_camera_image
 
 
 def _words(err: Exception) -> str:
