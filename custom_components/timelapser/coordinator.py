@@ -10,8 +10,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
@@ -43,6 +42,7 @@ from .settings import bounds_from, policy_from, reload_basis, schedule_from, str
 from .snapshot import CameraSnapshot
 from .storage_watch import async_storage_watch
 from .sun import sun_elevation
+from .timer import Timer
 from .watch import SourceWatch
 
 _LOGGER = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._storage_watch = async_storage_watch(hass, engine)
         self._storage = StorageState.OK
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
-        self._timer: CALLBACK_TYPE | None = None
+        self._timer = Timer(hass, self._async_wake, self._async_clock_set_back)
         self._task: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Attempt] | None = None
         self._started_at: datetime | None = None
@@ -157,9 +157,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def async_stop(self) -> None:
         """Stop the timer and end a running attempt; nothing of it remains half done."""
         self._stopped = True
-        if self._timer:
-            self._timer()
-            self._timer = None
+        self._timer.stop()
         self._publisher.stop()
         self._issues.stop()
         tasks = [task for task in (self._task, self._running) if task is not None]
@@ -192,27 +190,30 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     def _in_grace(self, now: datetime) -> bool:
         """Return whether cameras may still be loading."""
-        return self._started_at is None or now - self._started_at < START_GRACE
+        return self._started_at is None or abs(now - self._started_at) < START_GRACE
 
     @callback
     def _arm(self) -> None:
         """Set the timer for what comes first: a slot, a window that changes, a probe. A running tick does so itself."""
         if self._ticking:
             return
-        if self._timer:
-            self._timer()
-            self._timer = None
+        self._timer.stop()
         if self._stopped or self._started_at is None:
             return
         now = dt_util.utcnow()
-        wakes = [wake for wake in (self.planner.next_wake(now), self._lookout.wake(now)) if wake]
-        if wakes:
-            self._timer = async_track_point_in_utc_time(self.hass, self._async_wake, min(wakes))
+        wakes = (self.planner.next_wake(now), self._lookout.wake(now))
+        self._timer.set(min((wake for wake in wakes if wake), default=None))
 
     @callback
-    def _async_wake(self, _now: datetime) -> None:
+    def _async_clock_set_back(self) -> None:
+        """Plan anew: the next slot is not that of the clock before."""
+        self.planner.plan(dt_util.utcnow())
+        self._publish()
+        self._arm()
+
+    @callback
+    def _async_wake(self) -> None:
         """Do what is due, in a task that ends with the entry."""
-        self._timer = None
         self._task = self.config_entry.async_create_background_task(
             self.hass, self._async_tick(), f"{DOMAIN} {self.name}"
         )
@@ -338,7 +339,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def async_capture_now(self, context: Context | None = None) -> dict[str, Any]:
         """Capture at once for every recording timelapse, whatever its window."""
         now = dt_util.utcnow()
-        if self._manual_at is not None and now - self._manual_at < MANUAL_GAP:
+        if self._manual_at is not None and abs(now - self._manual_at) < MANUAL_GAP:
             raise rate_limited()
         self._manual_at = now
         if await self._async_storage_state() is StorageState.FULL:

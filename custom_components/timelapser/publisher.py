@@ -30,15 +30,14 @@ class Publisher:
     @callback
     def publish(self, snapshot: CameraSnapshot, now: datetime, *, at_once: bool) -> None:
         """Push a snapshot: at once when it has to be, or when the last push or change is a minute old; else later."""
-        since_change = now - self._changed_at if self._changed_at else PUBLISH_GAP
+        gaps = [abs(now - when) if when else PUBLISH_GAP for when in (self._published_at, self._changed_at)]
         self._changed_at = now
-        due_at = self._published_at + PUBLISH_GAP if self._published_at else now
-        if at_once or now >= due_at or since_change >= PUBLISH_GAP:
+        if at_once or self._published_at is None or max(gaps) >= PUBLISH_GAP:
             self._cancel()
             self._published_at = now
             self._push(snapshot)
         elif self._timer is None and not self._stopped:
-            self._timer = async_track_point_in_utc_time(self._hass, self._async_late, due_at)
+            self._timer = async_track_point_in_utc_time(self._hass, self._async_late, self._published_at + PUBLISH_GAP)
 
     @callback
     def stop(self) -> None:

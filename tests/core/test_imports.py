@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
-    {"capture", "pacing", "planner", "probe", "publisher", "watch"},
+    {"capture", "pacing", "planner", "probe", "publisher", "timer", "watch"},
     {"bus", "camera_state", "storage_watch"},
     {"announcer", "camera_issues", "lookout"},
     {"coordinator"},
