@@ -110,7 +110,7 @@ def _flapping(_life: Life) -> Course:
     return Course(BEGIN, lambda when: broken if (when - BEGIN) // HOUR % 2 else healthy)
 
 
-ONSETS: Final = (0.2, 0.47, 0.73)
+ONSETS: Final = (0.25, 0.75)
 """Shares of its life after which something befalls a camera: the first comes when it knows its days and nights."""
 
 
@@ -121,7 +121,7 @@ def _onsets(life: Life, name: str, hours: tuple[int, int] = (0, 24)) -> list[dat
 
 
 def _sudden(name: str, ailment: Callable[[datetime], Ailment], hours: int, life: Life) -> Course:
-    """Return the course of a camera that something befalls three times, for so many hours."""
+    """Return the course of a camera that something befalls twice, for so many hours."""
     return ill_during([Illness(begin, begin + hours * HOUR, ailment(begin)) for begin in _onsets(life, name)])
 
 
@@ -136,7 +136,7 @@ SETTLED: Final = 12 * HOUR
 
 
 def _moved(life: Life) -> Course:
-    """Return the course of a camera that is turned three times, each time to stay."""
+    """Return the course of a camera that is turned twice, each time to stay."""
     onsets = [*_onsets(life, "moved"), life.end]
 
     def settling(begin: datetime) -> Ailment:
@@ -152,8 +152,8 @@ def _moved(life: Life) -> Course:
 
 
 def _frozen(life: Life) -> Course:
-    """Return the course of a camera that hangs three times for a third of a day, in different ways."""
-    ways = ("bytes", "encoded", "clock" if life.site.world.clock else "encoded")
+    """Return the course of a camera that hangs twice for a third of a day, in different ways."""
+    ways = ("encoded", "clock") if life.site.world.clock else ("bytes", "encoded")
     return ill_during(
         [
             Illness(begin, begin + 8 * HOUR, frozen(life.site, begin - life.interval, how))
@@ -162,7 +162,7 @@ def _frozen(life: Life) -> Course:
     )
 
 
-GROWS_FROM, GROWN, CLEANED = 0.3, (0.6, 0.7), 0.8
+GROWS_FROM, GROWN, CLEANED = 0.3, (0.5, 0.6), 0.7
 """Shares of the life after which a decay begins, has come to its worst, and is mended."""
 
 
@@ -184,9 +184,9 @@ PROFILES: Final[Mapping[str, Profile]] = {
     for profile in (
         Profile("good", lambda life: Course(life.end, lambda _when: healthy), _HOURLY),
         Profile("5 % bad", partial(_share, 0.05), _HOURLY),
-        Profile("30 % bad", partial(_share, 0.3), _HOURLY, days=10),
+        Profile("30 % bad", partial(_share, 0.3), _HOURLY, days=6),
         Profile("100 % bad", partial(_share, 1.0), _HOURLY, days=1),
-        Profile("flapping", _flapping, _HALF_HOURLY, days=4),
+        Profile("flapping", _flapping, _HALF_HOURLY, days=3),
         Profile("gradual dirt", partial(_gradual, "dirt", dirt), _SELDOM, sick=True),
         Profile("gradual defocus", partial(_gradual, "defocus", defocus), _SELDOM, sick=True),
         Profile("sudden cover", partial(_sudden, "covered", partial(lasting, "covered"), 6), _HOURLY, sick=True),

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .profiles import Course, Life
     from .simulate import Memory, Step
 
-PACES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=6))
-"""Intervals at which the way to the alarm is timed."""
-BEFORE, ILL, AFTER = 3, 12, 8
-"""Slots of such a camera before, in and after its illness."""
+PACES: Final = {timedelta(minutes=1): 12, timedelta(minutes=5): 12, timedelta(minutes=30): 12, timedelta(hours=6): 5}
+"""Intervals at which the way to the alarm is timed, and how many slots its illness lasts."""
+BEFORE, AFTER = 3, 8
+"""Slots of such a camera before and after its illness; a degraded camera is looked at more often than every 6 hours."""
 BUSY: Final = 4
 """Sites whose camera also lives a day at the shortest intervals, flapping and with 30 % bad."""
 QUICK_DAYS: Final = 6
@@ -112,9 +112,9 @@ def _paced(life: Life, noon: datetime, known: Memory, *, busy: bool) -> Iterator
     from .ailments import broken, frozen, lasting  # noqa: PLC0415 - as above
     from .profiles import HOUR, PROFILES, Illness, ill_during  # noqa: PLC0415
 
-    for pace in PACES:
+    for pace, slots in PACES.items():
         begin = noon + BEFORE * pace
-        end = begin + ILL * pace
+        end = begin + slots * pace
         kinds = {
             "100 % bad": broken,
             "frozen": frozen(life.site, begin - pace, "bytes"),
@@ -126,7 +126,7 @@ def _paced(life: Life, noon: datetime, known: Memory, *, busy: bool) -> Iterator
         if busy and pace < HOUR / 2:
             for name in ("flapping", "30 % bad"):
                 course = replace(PROFILES[name].course(life), begin=noon)
-                yield _until(life, name, course, pace, noon + 24 * HOUR, known)
+                yield _until(life, name, course, pace, noon + 12 * HOUR, known)
 
 
 def _until(life: Life, name: str, course: Course, pace: timedelta, end: datetime, known: Memory) -> Series:
