@@ -127,6 +127,11 @@ def _clean(month: Month) -> Iterator[Target]:
         guilty = Counter(each.camera for each in cameras for _ in range(entries(each)))
         where = f"in {lived:.0f} camera-days" + "".join(f", {name} {count}" for name, count in guilty.most_common(4))
         yield Target(f"{profile}: entries into degraded", float(guilty.total()), 0.0, False, where)
+    for interval, cameras in _by_interval(month.at_paces("good")):
+        guilty = Counter(each.camera for each in cameras for _ in range(entries(each)))
+        where = f"{len(cameras)} times" + "".join(f", {name} {count}" for name, count in guilty.most_common(4))
+        words = f"good, every {_words(interval)} at dawn and dusk: entries"
+        yield Target(words, float(guilty.total()), 0.0, False, where)
 
 
 def _some(month: Month) -> Iterator[Target]:

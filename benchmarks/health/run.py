@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 PACES: Final = {timedelta(minutes=1): 12, timedelta(minutes=5): 12, timedelta(minutes=30): 12, timedelta(hours=6): 5}
 """Intervals at which the way to the alarm is timed, and how many slots its illness lasts."""
+CLOSE: Final = (5.5, 16)
+"""Hours after noon from which on a good camera looks once a minute: the sun goes down, and comes up."""
+CLOSELY: Final = timedelta(hours=2)
+"""How long it does."""
 BEFORE, AFTER = 3, 8
 """Slots of such a camera before and after its illness; a degraded camera is looked at more often than every 6 hours."""
 BUSY: Final = 4
@@ -72,7 +76,9 @@ def _site(job: Job) -> tuple[list[Series], list[Series]]:
     lives = {name: profile.life(life) for name, profile in PROFILES.items()}
     courses = {name: profile.course(lives[name]) for name, profile in PROFILES.items()}
     noon = life.day(0.2) + timedelta(hours=12)
-    good, known = healthy(life, courses["good"], {noon, *(course.begin for course in courses.values())})
+    dawn_and_dusk = [noon + timedelta(hours=hours) for hours in CLOSE]
+    forks = {noon, *dawn_and_dusk, *(course.begin for course in courses.values())}
+    good, known = healthy(life, courses["good"], forks)
     found = [Series("good", life.site.name, life.interval, tuple(good))]
     for name, course in courses.items():
         if name == "good":
@@ -80,7 +86,11 @@ def _site(job: Job) -> tuple[list[Series], list[Series]]:
         before = tuple(look for look in good if look.at < course.begin)
         looks = (*before, *(look_of(step) for step in lived(lives[name], course, known[course.begin])))
         found.append(Series(name, life.site.name, lives[name].interval, looks))
-    return found, list(_paced(replace(life, days=job.days), noon, known[noon], busy=job.busy))
+    paced = list(_paced(life, noon, known[noon], busy=job.busy))
+    for begin in dawn_and_dusk:
+        course = replace(courses["good"], begin=begin)
+        paced.append(_until(life, "good", course, min(PACES), begin + CLOSELY, known[begin]))
+    return found, paced
 
 
 def healthy(life: Life, course: Course, forks: set[datetime]) -> tuple[list[Look], dict[datetime, Memory]]:
