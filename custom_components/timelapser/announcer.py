@@ -9,7 +9,7 @@ from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .bus import attempt_events
+from .bus import attempt_events, degradation_of
 from .capture import Attempt
 from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED
 from .core.catalogue.records import RunRow
@@ -74,10 +74,11 @@ class Announcer:
         self._fire(EVENT_PURGE_COMPLETED, data, cid, parent)
 
     def _image(self, attempt: Attempt) -> dict[str, Any]:
-        """Return the entity that is about to show the still of an attempt, if one was stored."""
-        if attempt.frame is None:
+        """Return the entity that is about to show the still of an attempt, or shows the last bad one of an alarm."""
+        degradation = degradation_of(attempt)
+        if attempt.frame is None and (degradation is None or degradation.rejected is None):
             return {}
-        key = "latest_frame" if attempt.frame.verdict.kept else "last_rejected"
+        key = "latest_frame" if attempt.frame is not None and attempt.frame.verdict.kept else "last_rejected"
         image = er.async_get(self._hass).async_get_entity_id("image", DOMAIN, f"{self._entry.entry_id}_{key}")
         return {"image": image}
 

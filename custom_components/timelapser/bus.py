@@ -13,9 +13,11 @@ from .const import (
     EVENT_IMAGE_CAPTURED,
     EVENT_IMAGE_REJECTED,
 )
+from .core.degradation import Degradation
 from .core.detection import report
 from .core.health import Transition
 from .core.models import Outcome
+from .words import local_time
 
 DETAIL_LENGTH = 200
 """Characters of an error's own text in an event: enough to look it up, and no flood of the recorder."""
@@ -43,7 +45,31 @@ def attempt_events(attempt: Attempt) -> Iterator[tuple[str, dict[str, Any]]]:
         yield OUTCOME_EVENTS[attempt.outcome], _outcome(attempt)
     if attempt.transition is not None:
         told = {"health": attempt.health.health, **_reason(attempt), **_still(attempt)}
+        if (why := degradation_of(attempt)) is not None:
+            told |= describe_degradation(why)
+            if why.rejected is not None and attempt.frame is None:
+                told["frame_id"] = why.rejected
         yield TRANSITION_EVENTS[attempt.transition], told
+
+
+def degradation_of(attempt: Attempt) -> Degradation | None:
+    """Return why an attempt degraded its camera; None for any other attempt."""
+    committed = attempt.committed
+    if attempt.transition is not Transition.DEGRADED or committed is None or committed.evidence is None:
+        return None
+    return Degradation.from_json(committed.evidence)
+
+
+def describe_degradation(why: Degradation) -> dict[str, Any]:
+    """Return why a camera is degraded, as events and attributes tell it: nothing that changes while it is."""
+    first_bad_at = why.first_bad_at or why.since
+    return {
+        "summary": why.summary(local_time(first_bad_at)),
+        "since": first_bad_at.isoformat(),
+        "bad": why.bad,
+        "pictures": why.pictures,
+        "causes": dict(why.causes),
+    }
 
 
 def _outcome(attempt: Attempt) -> dict[str, Any]:

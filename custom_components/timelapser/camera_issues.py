@@ -42,7 +42,7 @@ class CameraIssues:
         if degradation is None:
             async_clear_issue(self._hass, IssueKey.CAMERA_DEGRADED, owner)
         elif not async_shown(self._hass, IssueKey.CAMERA_DEGRADED, owner):
-            self._show(IssueKey.CAMERA_DEGRADED, since=local_time(degradation.since))
+            self._show(IssueKey.CAMERA_DEGRADED, since=local_time(degradation.first_bad_at or degradation.since))
         if self._source.present:
             self.stop()
             async_clear_issue(self._hass, IssueKey.CAMERA_REMOVED, owner)

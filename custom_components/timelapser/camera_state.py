@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 from sqlalchemy import Connection
 
 from .capture import REFUSES_STREAM, Attempt
+from .core.acceptance import Acceptance
 from .core.catalogue import queries
 from .core.catalogue.records import CameraRow, RunRow, TimelapseRow
 from .core.degradation import Degradation
@@ -219,6 +220,7 @@ class CameraState:
                 last_slot_at=attempt.request.slot_at,
                 evidence=committed.evidence,
                 reference=committed.reference,
+                acceptance=committed.acceptance,
             )
             for timelapse_id, run_id in attempt.request.runs.items():
                 count = committed.image_counts[run_id]
@@ -245,6 +247,7 @@ class CameraState:
         return CameraSnapshot(
             health=self.health.health,
             degraded=self.health.quality.degraded,
+            degradation=self.degradation,
             connected=not connectivity.breaker_open if known else None,
             quality_score=self.score,
             faults=self.faults,
@@ -253,6 +256,7 @@ class CameraState:
             failed=self.row.failed,
             missed=self.row.missed,
             resolved=self.row.resolved,
+            acceptance=Acceptance.from_json(self.row.acceptance).share(dt_util.utcnow()),
             last_capture=self.latest_frame.captured_at if self.latest_frame else None,
             latest_frame=self.latest_frame,
             last_rejected=self.last_rejected,

@@ -201,15 +201,21 @@ class _Report:
         why = self._degradation
         return {
             "camera": plain(self._coordinator.config_entry.title),
-            "since": local_time(why.since),
+            "since": local_time(why.first_bad_at or why.since),
             "bad": str(why.bad),
             "pictures": str(why.pictures),
             "in_a_row": str(why.in_a_row),
-            "cause": _faults(words, why.faults) or (words.reason(why.code) if why.code else "–"),
+            "cause": self._causes(words) or _faults(words, why.faults) or (words.reason(why.code) if why.code else "–"),
             "reference": self._still(words, reference, "common.picture_reference"),
             "rejected": self._still(words, rejected, "common.picture_rejected"),
             "current": await self._async_look(words),
         }
+
+    def _causes(self, words: Words) -> str:
+        """Return how many of the bad pictures had what, the most frequent first."""
+        common = sorted(self._degradation.causes.items(), key=lambda item: -item[1])
+        names = [words.reason(Code(cause)) if cause in Code else words.fault(cause) for cause, _ in common]
+        return ", ".join(f"{name} ({count})" for name, (_, count) in zip(names, common, strict=True))
 
     async def _async_stills(self) -> tuple[FrameRef | None, FrameRef | None]:
         """Return what the camera normally looks like (or the last good still) and the newest rejected still."""

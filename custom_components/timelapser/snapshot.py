@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from .core.degradation import Degradation
 from .core.models import Fault, FrameRef, Health, PaceReason, Reason
 
 
@@ -28,6 +29,8 @@ class CameraSnapshot:
 
     health: Health = Health.UNKNOWN
     degraded: bool = False
+    degradation: Degradation | None = None
+    """Why it is degraded, while it is."""
     connected: bool | None = None
     """None until the first attempt of the camera's life."""
     quality_score: float | None = None
@@ -39,6 +42,8 @@ class CameraSnapshot:
     missed: int = 0
     resolved: int = 0
     """Incidents that passed by themselves."""
+    acceptance: float | None = None
+    """Percentage of the last day's captures that gave a frame."""
     last_capture: datetime | None = None
     latest_frame: FrameRef | None = None
     last_rejected: FrameRef | None = None

@@ -168,3 +168,25 @@ def test_a_still_is_found_by_its_id(catalogue):
 def test_the_most_frequent_fault_is_the_cause(causes, cause):
     assert main_cause(causes) == cause
     assert WHY.counting(NOW, causes).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("bad", "pictures", "causes", "words"),
+    [
+        (0, 0, {}, None),
+        (5, 5, {"black": 5}, "5 of 5 frames black since 03:10"),
+        (14, 20, {"dirt": 2, "blur": 12}, "14 of 20 frames bad since 03:10: 12 blurred, 2 dirty"),
+        (5, 5, {"TL-IMG-001": 5}, "5 of 5 frames bad since 03:10: 5 TL-IMG-001"),
+        (5, 20, {"blur": 4}, "5 of 20 frames bad since 03:10: 4 blurred"),
+        (5, 20, {}, "5 of 20 frames bad since 03:10"),
+    ],
+)
+def test_it_is_told_in_a_few_words(bad, pictures, causes, words):
+    assert replace(WHY, bad=bad, pictures=pictures, causes=causes).summary("03:10") == words
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_there_is_a_word_for_each_fault(kind):
+    words = replace(WHY, causes={kind: WHY.bad}).summary("03:10")
+    assert words.startswith("5 of 20 frames ")
+    assert "bad" not in words

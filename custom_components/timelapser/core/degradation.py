@@ -4,10 +4,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 import json
-from typing import Self
+from typing import Final, Self
 
 from .errors import Code
 from .models import FaultKind
+
+_ARE: Final[Mapping[str, str]] = {
+    FaultKind.UNDECODABLE: "undecodable",
+    FaultKind.TRUNCATED: "cut off",
+    FaultKind.NO_END_MARKER: "incomplete at the end",
+    FaultKind.TOO_SMALL: "too small",
+    FaultKind.BLACK: "black",
+    FaultKind.WHITE: "white",
+    FaultKind.UNIFORM: "of one colour",
+    FaultKind.GREY: "grey",
+    FaultKind.GREEN: "green",
+    FaultKind.PINK: "pink",
+    FaultKind.FROZEN: "frozen",
+    FaultKind.STALE: "stale",
+    FaultKind.BLUR: "blurred",
+    FaultKind.NOISE: "noisy",
+    FaultKind.STREAM_DAMAGE: "damaged in the stream",
+    FaultKind.BLOCK_LOSS: "short of blocks",
+    FaultKind.BANDS: "crossed by bands",
+    FaultKind.TEARING: "torn",
+    FaultKind.SHEAR: "slanted",
+    FaultKind.CHROMA_SHIFT: "of shifted colours",
+    FaultKind.COVERED: "covered",
+    FaultKind.DIRT: "dirty",
+    FaultKind.FILM: "misted",
+    FaultKind.MOVED: "of another view",
+    FaultKind.CAST: "of wrong colours",
+    FaultKind.DARK: "too dark",
+    FaultKind.BRIGHT: "too bright",
+}
+"""What pictures are that have a fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +67,19 @@ class Degradation:
     def cause(self) -> str | None:
         """Return the most frequent cause."""
         return main_cause(self.causes)
+
+    def summary(self, since: str) -> str | None:
+        """Return in a few words how many pictures are bad and why; None when that is not known.
+
+        ``since`` is when the first of them was taken, as the caller's clock shows it.
+        """
+        if not self.bad:
+            return None
+        common = sorted(self.causes.items(), key=lambda item: -item[1])
+        if [count for _, count in common] == [self.bad] and common[0][0] in _ARE:
+            return f"{self.bad} of {self.pictures} frames {_ARE[common[0][0]]} since {since}"
+        parts = ", ".join(f"{count} {_ARE.get(cause, cause)}" for cause, count in common)
+        return f"{self.bad} of {self.pictures} frames bad since {since}" + (f": {parts}" if parts else "")
 
     def counting(self, first_bad_at: datetime, causes: Mapping[str, int]) -> Self:
         """Return the same with what is known of its pictures."""

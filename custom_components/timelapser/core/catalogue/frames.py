@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from ..acceptance import Acceptance
 from ..errors import CatalogueError, Code
 from ..health import Transition
 from ..layout import FramePath
@@ -95,6 +96,9 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if not attempt.probe:
         changes |= {**_counted(attempt.outcome, attempt.frame), "last_slot_at": attempt.slot_at}
+        known = conn.execute(select(cameras.c.acceptance).where(cameras.c.seq == camera_seq)).scalar()
+        day = Acceptance.from_json(known).after(attempt.started_at, kept=attempt.outcome is Outcome.CAPTURED)
+        changes["acceptance"] = day.to_json()
     if attempt.degradation is not None:
         changes["forecast"] = None
     if changes:
@@ -110,8 +114,8 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
-    told = ("captured", "rejected", "failed", "missed", "resolved", "byte_count", "evidence", "reference")
-    counts = conn.execute(select(*(cameras.c[name] for name in told)).where(cameras.c.seq == camera_seq)).one()
+    told = [cameras.c[name] for name in CommitResult.__dataclass_fields__ if name != "image_counts"]
+    counts = conn.execute(select(*told).where(cameras.c.seq == camera_seq)).one()
     values = {**counts._mapping, "resolved": counts.resolved or 0}  # noqa: SLF001
     return CommitResult(**values, image_counts=image_counts(conn, keys))
 

@@ -42,6 +42,11 @@ def _add_incidents(conn: Connection) -> None:
     incidents.create(conn, checkfirst=True)
 
 
+def _add_acceptance(conn: Connection) -> None:
+    """Version 6: how many of a day's captures gave a frame."""
+    _add(conn, cameras.c.acceptance)
+
+
 def _add(conn: Connection, column: Column[Any]) -> None:
     """Add a column that may be null, unless it is there."""
     table = column.table
@@ -56,6 +61,7 @@ STEPS: Sequence[Step] = (
     _add_normal_and_time_of_reviews,
     _add_trends,
     _add_incidents,
+    _add_acceptance,
 )
 """Append only; a step, once released, never changes."""
 

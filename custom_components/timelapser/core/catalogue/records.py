@@ -88,7 +88,7 @@ class AttemptRecord:
 class CommitResult:
     """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id.
 
-    ``missed``, ``resolved``, ``evidence`` and ``reference`` are the camera's, as in ``CameraRow``.
+    ``missed``, ``resolved``, ``evidence``, ``reference`` and ``acceptance`` are the camera's, as in ``CameraRow``.
     """
 
     captured: int
@@ -100,6 +100,7 @@ class CommitResult:
     image_counts: Mapping[str, int]
     evidence: str | None = None
     reference: str | None = None
+    acceptance: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +109,7 @@ class CameraRow:
 
     ``resolved`` are incidents that passed by themselves. ``evidence`` is JSON: what is shown of the camera while it is
     degraded. ``reference`` is the id of the still that shows what it normally looks like. ``forecast``
-    is JSON: the one that stands.
+    is JSON: the one that stands; ``acceptance`` as well: what came of the last day's captures.
     """
 
     id: str
@@ -131,6 +132,7 @@ class CameraRow:
     evidence: str | None
     reference: str | None
     forecast: str | None
+    acceptance: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

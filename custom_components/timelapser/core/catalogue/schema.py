@@ -143,6 +143,7 @@ cameras = Table(
     Column("reference", Ulid),
     Column("forecast", Text),
     Column("resolved", BigInteger, default=0),
+    Column("acceptance", Text),
 )
 
 timelapses = Table(

@@ -1,0 +1,170 @@
+"""A degraded camera: what is told of it, and what it does."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.timelapser.const import DOMAIN
+from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.ledger import BLACK
+from tests.surface import entity_id, state
+
+type NextSlot = Callable[..., Awaitable[None]]
+type SetUp = Callable[..., Awaitable[MockConfigEntry]]
+
+
+@pytest.fixture
+async def guarded(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> AsyncIterator[SetUp]:
+    """Return what sets up an entry of a picture a minute, to be unloaded at the end."""
+    entries: list[MockConfigEntry] = []
+
+    async def guard(*timelapses: object, enabled: str | None = None, **options: object) -> MockConfigEntry:
+        entry = make_entry(hass, *timelapses, retries=0, **options)  # type: ignore[arg-type]
+        if enabled is not None:
+            er.async_get(hass).async_get_or_create(
+                "sensor", DOMAIN, f"{entry.entry_id}_{enabled}", config_entry=entry, suggested_object_id=enabled
+            )
+        entries.append(await set_up(hass, entry))
+        return entry
+
+    yield guard
+    for entry in entries:
+        if entry.state is ConfigEntryState.LOADED:
+            await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def fill(next_slot: NextSlot, slots: int) -> None:
+    for _ in range(slots):
+        await next_slot()
+
+
+# What is told
+
+
+async def test_the_alarm_says_what_is_wrong(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, events: Events, next_slot: NextSlot
+) -> None:
+    entry = await guarded()
+    await fill(next_slot, 3)
+    assert "summary" not in state(hass, entry, "binary_sensor", "degraded").attributes
+    camera.answer = BLACK
+    await fill(next_slot, 5)
+    rejected = events.named("image_rejected")
+    (alarm,) = events.named("camera_degraded")
+    since = rejected[0].time_fired
+    expected = {
+        "summary": f"5 of 8 frames black since {dt_util.as_local(since):%Y-%m-%d %H:%M}",
+        "since": since.isoformat(),
+        "bad": 5,
+        "pictures": 8,
+        "causes": {"black": 5},
+    }
+    assert {key: alarm.data[key] for key in expected} == expected
+    assert alarm.data["frame_id"] == rejected[-1].data["frame_id"]
+    shown = state(hass, entry, "binary_sensor", "degraded")
+    assert {key: shown.attributes[key] for key in expected} == expected
+    issue = ir.async_get(hass).issues[(DOMAIN, f"camera_degraded_{entry.entry_id}")]
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["since"] == f"{dt_util.as_local(since):%Y-%m-%d %H:%M}"
+
+
+async def test_what_is_told_stays_as_it_was_until_it_is_over(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, next_slot: NextSlot
+) -> None:
+    entry = await guarded()
+    camera.answer = BLACK
+    await fill(next_slot, 5)
+    told = state(hass, entry, "binary_sensor", "degraded")
+    await fill(next_slot, 4)
+    assert state(hass, entry, "binary_sensor", "degraded").last_updated == told.last_updated
+    camera.answer = None
+    await fill(next_slot, 6)
+    assert state(hass, entry, "sensor", "health").state == "offline"
+    assert state(hass, entry, "binary_sensor", "connectivity").state == "off"
+    during = state(hass, entry, "binary_sensor", "degraded")
+    assert (during.state, during.last_updated) == ("on", told.last_updated), "an outage says nothing of the pictures"
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    after = state(hass, entry, "binary_sensor", "degraded")
+    assert after.state == "on"
+    assert after.attributes == told.attributes
+    camera.answer = camera.good
+    await fill(next_slot, 20)
+    over = state(hass, entry, "binary_sensor", "degraded")
+    assert over.state == "off"
+    assert not {"summary", "since", "causes"} & over.attributes.keys()
+
+
+async def test_an_alarm_between_the_slots_shows_the_last_bad_picture(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, events: Events, next_slot: NextSlot
+) -> None:
+    entry = await guarded(timelapse_data(interval=3600))
+    camera.answer = BLACK
+    await next_slot(3600 - dt_util.utcnow().timestamp() % 3600)
+    await fill(next_slot, 11)
+    (rejected,) = events.named("image_rejected")
+    (alarm,) = events.named("camera_degraded")
+    assert alarm.data["frame_id"] == rejected.data["frame_id"]
+    assert alarm.data["image"] == entity_id(hass, entry, "image", "last_rejected")
+    assert alarm.data["causes"] == {"black": 5}
+
+
+# The share that was kept
+
+
+async def test_the_acceptance_rate(
+    hass: HomeAssistant,
+    camera: ScriptedCamera,
+    guarded: SetUp,
+    next_slot: NextSlot,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    entry = await guarded(enabled="acceptance_rate")
+
+    def share() -> str:
+        return state(hass, entry, "sensor", "acceptance_rate").state
+
+    assert share() == "unknown"
+    await fill(next_slot, 3)
+    assert share() == "100.0"
+    camera.answer = BLACK
+    await next_slot()
+    assert share() == "75.0"
+    camera.answer = None
+    await next_slot()
+    assert share() == "60.0"
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert share() == "60.0"
+    camera.answer = camera.good
+    await next_slot(26 * 3600)
+    assert share() == "100.0"
+    assert state(hass, entry, "sensor", "acceptance_rate").attributes["unit_of_measurement"] == "%"
+
+
+async def test_looks_between_the_slots_do_not_count_for_it(
+    hass: HomeAssistant, camera: ScriptedCamera, guarded: SetUp, next_slot: NextSlot
+) -> None:
+    entry = await guarded(timelapse_data(interval=3600), enabled="acceptance_rate")
+    await next_slot(3600 - dt_util.utcnow().timestamp() % 3600)
+    camera.answer = BLACK
+    await next_slot(3600)
+    await fill(next_slot, 11)
+    assert state(hass, entry, "binary_sensor", "degraded").state == "on"
+    assert state(hass, entry, "sensor", "acceptance_rate").state == "50.0"
+
+
+@pytest.mark.parametrize("key", ["acceptance_rate", "incidents_resolved"])
+async def test_it_is_disabled_at_first(hass: HomeAssistant, guarded: SetUp, key: str) -> None:
+    entry = await guarded()
+    registered = er.async_get(hass).async_get(entity_id(hass, entry, "sensor", key))
+    assert registered is not None
+    assert registered.disabled_by is er.RegistryEntryDisabler.INTEGRATION
