@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
+from custom_components.timelapser.core.adaptive import Bounds
 from custom_components.timelapser.core.models import (
     FetchStrategy,
     QualityPolicy,
@@ -22,6 +23,7 @@ from custom_components.timelapser.core.models import (
 from custom_components.timelapser.core.retention import Limits
 from custom_components.timelapser.settings import (
     SystemSettings,
+    bounds_from,
     frame_limits_from,
     limits_current_run,
     policy_from,
@@ -77,6 +79,20 @@ def test_quarantine(options: dict[str, Any], limits: tuple[int, int, int]) -> No
 )
 def test_frames(data: dict[str, Any], limits: Limits) -> None:
     assert frame_limits_from(data) == limits
+
+
+@pytest.mark.parametrize(
+    ("data", "bounds"),
+    [
+        ({}, None),
+        ({"slowest": 8}, None),
+        ({"adaptive": True}, Bounds(slowest=4, fastest=1)),
+        ({"adaptive": True, "slowest": 16}, Bounds(slowest=16, fastest=1)),
+        ({"adaptive": True, "slowest": 1, "fastest": 4}, Bounds(slowest=1, fastest=4)),
+    ],
+)
+def test_adaptive_interval(data: dict[str, Any], bounds: Bounds | None) -> None:
+    assert bounds_from(data) == bounds
 
 
 @pytest.mark.parametrize(("data", "current"), [({}, False), ({"purge_current": True}, True)])

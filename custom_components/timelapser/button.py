@@ -36,6 +36,12 @@ CAMERA_BUTTONS: tuple[CameraButtonDescription, ...] = (
         entity_registry_enabled_default=False,
         press_fn=lambda coordinator, _context: async_relearn(coordinator),
     ),
+    CameraButtonDescription(
+        key="reset_degraded",
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        press_fn=lambda coordinator, context: coordinator.async_reset_degraded(context),
+    ),
 )
 
 
