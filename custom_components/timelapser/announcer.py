@@ -1,24 +1,33 @@
 """Tells of one camera: on the bus, to its event entity, and in the log when its health changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import logging
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .bus import attempt_events, degradation_of
+from .bus import TRANSITION_EVENTS, attempt_events, degradation_of
+from .camera_state import CameraState
 from .capture import Attempt
 from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED
 from .core.catalogue.records import RunRow
 from .core.health import Transition
-from .core.models import Health
+from .core.models import Health, IncidentKind
 from .core.ulid import new_ulid
 from .fetch import SourceCamera
 
 _LOGGER = logging.getLogger(__name__)
+
+_INCIDENTS: Final[Mapping[Transition, tuple[bool, IncidentKind]]] = {
+    Transition.DEGRADED: (True, IncidentKind.DEGRADED),
+    Transition.RECOVERED: (False, IncidentKind.DEGRADED),
+    Transition.OFFLINE: (True, IncidentKind.OFFLINE),
+    Transition.ONLINE: (False, IncidentKind.OFFLINE),
+}
+"""Whether a transition begins an incident, and of which kind."""
 
 type EventListener = Callable[[str, dict[str, Any]], None]
 
@@ -26,11 +35,12 @@ type EventListener = Callable[[str, dict[str, Any]], None]
 class Announcer:
     """Fires the events of a camera; each has the camera's names and a correlation id, which is its context's id."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, source: SourceCamera) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, source: SourceCamera, state: CameraState) -> None:
         """Speak for the camera of an entry."""
         self._hass = hass
         self._entry = entry
         self._source = source
+        self._state = state
         self._listeners: list[EventListener] = []
         self.told: dict[str, dict[str, Any]] = {}
         """The data of the last event of each name since the start."""
@@ -44,9 +54,11 @@ class Announcer:
     @callback
     def attempt(self, attempt: Attempt, parent: Context | None) -> None:
         """Tell what an attempt came to; the log is told once for each change of health."""
-        image = self._image(attempt)
+        more = self._image(attempt)
         for event_type, data in attempt_events(attempt):
-            self._fire(event_type, {**data, **image}, attempt.request.cid, parent)
+            if attempt.transition is not None and event_type == TRANSITION_EVENTS[attempt.transition]:
+                more["incident_id"] = self._incident(attempt.transition, attempt.request.cid)
+            self._fire(event_type, {**data, **more}, attempt.request.cid, parent)
         if attempt.transition is not None:
             level = logging.WARNING if attempt.transition in (Transition.DEGRADED, Transition.OFFLINE) else logging.INFO
             _LOGGER.log(level, "%s is %s (%s)", self._entry.title, attempt.transition, attempt.code or attempt.outcome)
@@ -54,7 +66,9 @@ class Announcer:
     @callback
     def reset(self, health: Health, parent: Context | None) -> None:
         """Tell that the user ended degraded mode."""
-        self._fire(EVENT_CAMERA_RECOVERED, {"health": health, "by": "reset"}, new_ulid(), parent)
+        cid = new_ulid()
+        data = {"health": health, "by": "reset", "incident_id": self._incident(Transition.RECOVERED, cid)}
+        self._fire(EVENT_CAMERA_RECOVERED, data, cid, parent)
 
     @callback
     def run(self, event_type: str, run: RunRow, cid: str | None = None, parent: Context | None = None) -> None:
@@ -72,6 +86,14 @@ class Announcer:
     def purged(self, data: dict[str, Any], cid: str, parent: Context | None) -> None:
         """Tell what a purge removed."""
         self._fire(EVENT_PURGE_COMPLETED, data, cid, parent)
+
+    def _incident(self, transition: Transition, cid: str) -> str | None:
+        """Return the incident that a transition begins or ends; it has the id of what began it."""
+        begins, kind = _INCIDENTS[transition]
+        if begins:
+            self._state.incidents[kind] = cid
+            return cid
+        return self._state.incidents.pop(kind, None)
 
     def _image(self, attempt: Attempt) -> dict[str, Any]:
         """Return the entity that is about to show the still of an attempt, or shows the last bad one of an alarm."""

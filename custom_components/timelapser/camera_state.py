@@ -20,7 +20,7 @@ from .core.detection.teaching import Lessons
 from .core.health import HealthState
 from .core.hours import Gathering
 from .core.layout import camera_folder
-from .core.models import Fault, FrameKind, FrameRef, IncidentEnd, Light, PaceReason, Reason, RunState
+from .core.models import Fault, FrameKind, FrameRef, IncidentEnd, IncidentKind, Light, PaceReason, Reason, RunState
 from .core.review import settle_moves
 from .core.schedule import NextSlot
 from .engine import Engine
@@ -45,6 +45,8 @@ class CameraState:
         self.size: tuple[int, int] | None = None
         """Width and height of the last kept picture since the start."""
         self.runs: dict[str, RunRow] = {}
+        self.incidents: dict[IncidentKind, str] = {}
+        """The ids of the incidents that the camera is in; who tells of their begin and end keeps them in step."""
         self.new_runs: list[str] = []
         """Timelapses whose run began with this load."""
 
@@ -80,6 +82,7 @@ class CameraState:
             row.id: row for row in queries.timelapse_states(conn, self._camera_id)
         }
         self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
+        self.incidents = queries.incidents_under_way(conn, self._camera_id)
         self._read_stills(conn)
         self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
         baseline = Baseline.from_bytes(self.row.baseline or b"")

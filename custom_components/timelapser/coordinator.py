@@ -89,7 +89,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.data = CameraSnapshot()
         self._fetcher: Fetcher | None = None
         self._lock = asyncio.Lock()
-        self.announcer = Announcer(hass, entry, self.source)
+        self.announcer = Announcer(hass, entry, self.source, self.state)
         self._issues = CameraIssues(hass, entry, self.source, self.state)
         self._lookout = Lookout(entry, self.source, self.state, self._captured_every)
         self._storage_watch = async_storage_watch(hass, engine)

@@ -28,9 +28,10 @@ ATTR_CODE = "code"
 ATTR_CORRELATION_ID = "correlation_id"
 ATTR_FAULTS = "faults"
 ATTR_FRAME_ID = "frame_id"
+ATTR_INCIDENT_ID = "incident_id"
 ATTR_SCORE = "score"
 
-EVENT_ATTRIBUTES = (ATTR_CODE, ATTR_SCORE, ATTR_FAULTS, ATTR_FRAME_ID, ATTR_CORRELATION_ID)
+EVENT_ATTRIBUTES = (ATTR_CODE, ATTR_SCORE, ATTR_FAULTS, ATTR_FRAME_ID, ATTR_CORRELATION_ID, ATTR_INCIDENT_ID)
 """What is passed on of a bus event; its other fields are of no use in a state."""
 
 CAMERA_EVENTS = EventEntityDescription(key="camera_events", event_types=[event.value for event in CameraEvent])
@@ -47,7 +48,7 @@ class CameraEvents(TimelapserEntity, EventEntity):
     """The noteworthy events of a camera, with the little that an automation needs of each."""
 
     # Different at every event, so the recorder would store a set of attributes for each; the bus event has them too.
-    _unrecorded_attributes = frozenset({ATTR_CORRELATION_ID, ATTR_FRAME_ID})
+    _unrecorded_attributes = frozenset({ATTR_CORRELATION_ID, ATTR_FRAME_ID, ATTR_INCIDENT_ID})
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -52,6 +52,8 @@ recorder:
 history:
 logbook:
 media_source:
+automation: !include automations.yaml
+mobile_app:
 camera:
 stream:
 system_health:
@@ -176,6 +178,7 @@ class HomeAssistant:
             folder.mkdir(parents=True, exist_ok=True)
         text = _CONFIGURATION.format(port=self.port, config=self.config)
         (self.config / "configuration.yaml").write_text(text, encoding="utf-8")
+        (self.config / "automations.yaml").touch()
         link = self.config / "custom_components" / "timelapser"
         link.unlink(missing_ok=True)
         link.symlink_to(ROOT / "custom_components" / "timelapser", target_is_directory=True)

@@ -17,13 +17,18 @@ class Device:
     """A device of this integration."""
 
     name: str
-    path: str
+    id: str
+
+    @property
+    def path(self) -> str:
+        """Return where its page is."""
+        return f"/config/devices/device/{self.id}"
 
 
 async def devices(house: House, entry_id: str) -> dict[str, Device]:
     """Return the devices of an entry by their models."""
     return {
-        device["model"]: Device(device["name_by_user"] or device["name"], f"/config/devices/device/{device['id']}")
+        device["model"]: Device(device["name_by_user"] or device["name"], device["id"])
         for device in await house.hass.ws("config/device_registry/list")
         if entry_id in device["config_entries"]
     }

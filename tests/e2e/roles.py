@@ -91,6 +91,7 @@ ROLES: dict[str, Role] = {
     "pressed": Role(server="still", rtsp=False, size="1280x720", interval="1h"),
     "spare": Role(server="spare", rtsp=False, options=QUICK_OPTIONS),
     "porch": Role(server="porch", rtsp=False, size="1280x720", options=QUICK_OPTIONS),
+    "yard": Role(server="yard", size="1280x720", strategy="stream", options=QUICK_OPTIONS),
     "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),
     "shed_c": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),

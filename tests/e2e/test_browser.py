@@ -18,6 +18,7 @@ from tests.core import pictures
 
 from .house import House, Post
 from .pages import choose, device_page, devices, judge_picture, shown_score, system
+from .phone import automate, phone, use_blueprint
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium here")
 
@@ -26,8 +27,11 @@ CAMERA, TIMELAPSE = "Guarded camera", "Timelapse"
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 DASHBOARD = "browser-test"
 GUARDED = "porch"
+ALARMED = "yard"
 TALL = 1660
 """Pixels of a window in which a long dialog has room."""
+TALLER = 1960
+"""The same with three pictures and all that can be done."""
 CAMERA_PAGE, CAMERA_CARD = 1460, 950
 """The same of the device page of a camera, and of a card with all its entities."""
 SITE = "Building site"
@@ -164,7 +168,6 @@ async def test_repairs_show_what_is_wrong_with_a_camera(house: House, screen: Sc
     dialog = await _open_fix_flow(screen, post)
     look = (await _three_pictures(screen, dialog))[-1]
     assert flaws(await screen.text(dialog)) == []
-    await screen.shoot("repairs-pictures", dialog.locator("dialog"), height=TALL)
     await dialog.get_by_text("Look again").click()
     await dialog.locator(f'img[src*="{urlsplit(look).path}"]').wait_for(state="detached")
     assert look not in await _three_pictures(screen, dialog)
@@ -173,6 +176,58 @@ async def test_repairs_show_what_is_wrong_with_a_camera(house: House, screen: Sc
     await screen.open("/config/repairs")
     await screen.page.get_by_text("no repairs").wait_for()
     assert await _issue(screen, post).count() == 0
+
+
+@pytest.mark.cameras(ALARMED)
+async def test_a_broken_camera_alarms_a_phone_and_repairs_until_it_is_mended(house: House, screen: Screen) -> None:
+    """With a camera that speaks RTSP, the blueprint, the trigger of our own, and the fix flow."""
+    post = await house.post(ALARMED)
+    await post.event(CAPTURED)
+    async with phone(house.hass, "pocket") as pocket:
+        device = (await devices(house, post.id))[CAMERA].id
+        await use_blueprint(house.hass, "notify", "tell", phones=[pocket.device_id], cameras=[device], persistent=False)
+        trigger = {"trigger": f"{DOMAIN}.camera_degraded", "target": {"device_id": device}}
+        action = {"event": "told_by_trigger", "event_data": {"cid": "{{ trigger.event_data.correlation_id }}"}}
+        await automate(house.hass, "triggered", {"triggers": [trigger], "actions": [action]})
+        async with house.hass.events("told_by_trigger") as told:
+            since = len(house.events)
+            await _degrade(post)
+            (alarm,) = post.events(DEGRADED, since=since)
+            (heard,) = await told.wait("told_by_trigger")
+        assert heard == {"cid": alarm["correlation_id"]}
+        await post.until("push", lambda: len(pocket.pushed) == 1, 30)
+        assert pocket.pushed[0]["title"] == f"{post.name.capitalize()} has bad pictures"
+        rejected = post.frame(alarm["correlation_id"])
+        assert rejected is not None
+        assert await _fetched(house, pocket.pushed[0]["data"]["image"]) == rejected["path"].read_bytes()
+
+        dialog = await _open_fix_flow(screen, post)
+        await _three_pictures(screen, dialog)
+        text = await screen.text(dialog)
+        assert flaws(text) == []
+        for way in ("Look again", "learn it anew", "Choose another camera", "Pause its timelapses", "Ignore it"):
+            assert way in text
+        await screen.shoot("repairs-pictures", dialog.locator("dialog"), height=TALLER)
+
+        since = len(house.events)
+        await _recover(post)
+        (end,) = post.events(RECOVERED, since=since)
+        await post.until("second push", lambda: len(pocket.pushed) == 2, 30)
+        assert pocket.pushed[1]["title"] == f"{post.name.capitalize()} is well again"
+        assert pocket.pushed[1]["data"]["tag"] == pocket.pushed[0]["data"]["tag"]
+        assert (await _fetched(house, pocket.pushed[1]["data"]["image"]))[:2] == b"\xff\xd8"
+    assert end["health"] == "online"
+    assert end["incident_id"] == alarm["incident_id"] == alarm["correlation_id"]
+    await screen.open("/config/repairs")
+    await screen.page.get_by_text("no repairs").wait_for()
+    assert await _issue(screen, post).count() == 0
+
+
+async def _fetched(house: House, path: str) -> bytes:
+    """Return what is at an address without a login, as who was sent it sees it."""
+    async with aiohttp.ClientSession() as session, session.get(house.hass.url + path) as answer:
+        assert answer.status == 200
+        return await answer.read()
 
 
 async def _experienced(house: House) -> Post:

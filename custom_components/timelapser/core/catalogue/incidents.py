@@ -77,6 +77,13 @@ def list_incidents(conn: Connection, camera_id: str, *, since: datetime | None =
     return [_row(row) for row in conn.execute(rows)]
 
 
+def incidents_under_way(conn: Connection, camera_id: str) -> dict[IncidentKind, str]:
+    """Return the ids of the incidents that a camera is in, at most one of each kind."""
+    camera_seq = select(cameras.c.seq).where(cameras.c.id == camera_id).scalar_subquery()
+    found = select(incidents.c.kind, incidents.c.id).where(_under_way(camera_seq, IncidentKind))
+    return {IncidentKind(kind): incident_id for kind, incident_id in conn.execute(found.order_by(incidents.c.seq))}
+
+
 def _open(conn: Connection, camera_seq: int, attempt: AttemptRecord, kind: IncidentKind) -> IncidentRow:
     """Begin an incident with the bad attempts that led to it."""
     bad = _degrading(conn, camera_seq, attempt) if kind is IncidentKind.DEGRADED else _unanswered(conn, camera_seq)
@@ -151,7 +158,7 @@ def _ended_at(attempt: AttemptRecord) -> datetime:
     return attempt.started_at + timedelta(milliseconds=attempt.duration_ms)
 
 
-def _under_way(camera_seq: int, kinds: Iterable[IncidentKind]) -> Any:
+def _under_way(camera_seq: Any, kinds: Iterable[IncidentKind]) -> Any:
     return (incidents.c.camera_seq == camera_seq) & incidents.c.ended_at.is_(None) & incidents.c.kind.in_(list(kinds))
 
 

@@ -28,7 +28,7 @@ from .frames import (
     reference_frame,
     unlinked,
 )
-from .incidents import list_incidents
+from .incidents import incidents_under_way, list_incidents
 from .retention import (
     attempts_time_passed,
     beyond_newest,
@@ -95,6 +95,7 @@ __all__ = [
     "frames_known",
     "get_meta",
     "hours_of",
+    "incidents_under_way",
     "kept_elsewhere",
     "latest_frame",
     "list_incidents",
