@@ -18,14 +18,14 @@ from .measures import Month
 
 if TYPE_CHECKING:
     from .profiles import Course, Life
-    from .simulate import Memory, Step
+    from .simulate import Memory, Pace, Step
 
 PACES: Final = {timedelta(minutes=1): 12, timedelta(minutes=5): 12, timedelta(minutes=30): 12, timedelta(hours=6): 5}
 """Intervals at which the way to the alarm is timed, and how many slots its illness lasts."""
-CLOSE: Final = (5.5, 16)
-"""Hours after noon from which on a good camera looks once a minute: the sun goes down, and comes up."""
-CLOSELY: Final = timedelta(hours=2)
-"""How long it does."""
+CLOSE: Final = (4, 5, 18, 19)
+"""Hours of the day in which a good camera looks once a minute: the sun comes up, and goes down."""
+CLOSELY: Final = 3
+"""Days that it lives."""
 BEFORE, AFTER = 3, 8
 """Slots of such a camera before and after its illness; a degraded camera is looked at more often than every 6 hours."""
 BUSY: Final = 4
@@ -76,9 +76,7 @@ def _site(job: Job) -> tuple[list[Series], list[Series]]:
     lives = {name: profile.life(life) for name, profile in PROFILES.items()}
     courses = {name: profile.course(lives[name]) for name, profile in PROFILES.items()}
     noon = life.day(0.2) + timedelta(hours=12)
-    dawn_and_dusk = [noon + timedelta(hours=hours) for hours in CLOSE]
-    forks = {noon, *dawn_and_dusk, *(course.begin for course in courses.values())}
-    good, known = healthy(life, courses["good"], forks)
+    good, known = healthy(life, courses["good"], {noon, *(course.begin for course in courses.values())})
     found = [Series("good", life.site.name, life.interval, tuple(good))]
     for name, course in courses.items():
         if name == "good":
@@ -86,11 +84,7 @@ def _site(job: Job) -> tuple[list[Series], list[Series]]:
         before = tuple(look for look in good if look.at < course.begin)
         looks = (*before, *(look_of(step) for step in lived(lives[name], course, known[course.begin])))
         found.append(Series(name, life.site.name, lives[name].interval, looks))
-    paced = list(_paced(life, noon, known[noon], busy=job.busy))
-    for begin in dawn_and_dusk:
-        course = replace(courses["good"], begin=begin)
-        paced.append(_until(life, "good", course, min(PACES), begin + CLOSELY, known[begin]))
-    return found, paced
+    return found, [*_paced(life, noon, known[noon], busy=job.busy), closely(life)]
 
 
 def healthy(life: Life, course: Course, forks: set[datetime]) -> tuple[list[Look], dict[datetime, Memory]]:
@@ -108,13 +102,24 @@ def healthy(life: Life, course: Course, forks: set[datetime]) -> tuple[list[Look
     return looks, known | dict.fromkeys(waiting, last)
 
 
-def lived(life: Life, course: Course, memory: Memory) -> Iterator[Step]:
+def closely(life: Life) -> Series:
+    """Return a good camera that looks often at dawn and dusk, and seldom in between, from its birth on."""
+    from .profiles import PROFILES  # noqa: PLC0415 - as above
+    from .simulate import Memory  # noqa: PLC0415
+
+    often, short = min(PACES), replace(life, days=CLOSELY)
+    course = PROFILES["good"].course(short)
+    steps = lived(short, course, Memory(), lambda step: often if step.at.hour in CLOSE else life.interval)
+    return Series("good", life.site.name, often, tuple(look_of(step) for step in steps))
+
+
+def lived(life: Life, course: Course, memory: Memory, pace: Pace | None = None) -> Iterator[Step]:
     """Yield the attempts of a camera from the begin of its course on."""
     from .simulate import Desk, live  # noqa: PLC0415 - as above
 
     begin = min(course.begin, life.end) if memory.taken else life.begin
     with Desk.light() as desk:
-        yield from live(desk, life, course, memory=memory, begin=begin)
+        yield from live(desk, life, course, memory=memory, begin=begin, pace=pace)
 
 
 def _paced(life: Life, noon: datetime, known: Memory, *, busy: bool) -> Iterator[Series]:
