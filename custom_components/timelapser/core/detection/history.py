@@ -114,6 +114,10 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     compared = [(look, compare(seen.map, seen.noise, look)) for look in looks]
     judged = [(look, departure, tuple(_faults(departure, seen.light))) for look, departure in compared]
     best, departure, faults = min(judged, key=lambda each: _worst(each[2]))
+    if seen.light is not Light.DAY and _worst(faults) > AGREES and abs(departure.brighter) >= RELIT:
+        # A look that was lit as this picture is knows it better than one that another light makes look alike.
+        lit = [each for each in judged if abs(each[1].brighter) < RELIT]
+        best, departure, faults = min(lit, key=lambda each: _worst(each[2]), default=(best, departure, faults))
     own = normal.looks.get(seen.light, ())
     at = next((index for index, look in enumerate(own) if look is best), None)
     relit = _worst(faults) > AGREES and not odd_light and _is_relit(departure, seen.light)
