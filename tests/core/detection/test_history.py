@@ -300,6 +300,17 @@ def test_another_light_on_the_known_scene_becomes_a_look_of_its_own() -> None:
     assert judge(normal, seen(seen_map(80), 41)).faults == ()
 
 
+def test_a_night_is_judged_by_the_look_that_was_lit_as_it_is() -> None:
+    """What takes the structure of a lit yard away would be a new light if only the dark one were known."""
+    unlit = taught(seen_map(30, 2.8))
+    both = unlit.with_look(Light.NIGHT, None, replace(Look.first(seen_map(80), 0.0, NOON), count=KNOWN))
+    hidden = seen_map(80)
+    hidden[DETAIL, GRID[1] // 2 :] = 1.0
+    assert judge(unlit, seen(hidden, 40)).faults[0].severity < 0.5
+    assert judge(both, seen(hidden, 40)).faults[0].severity > 0.5
+    assert judge(both, seen(seen_map(80), 40)).faults == judge(both, seen(seen_map(30, 2.8), 41)).faults == ()
+
+
 def test_looks_do_not_become_more_and_more() -> None:
     normal = taught(seen_map(80))
     for level in (20, 40, 130, 170, 220):
