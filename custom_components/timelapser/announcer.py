@@ -12,10 +12,10 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from .bus import TRANSITION_EVENTS, attempt_events, degradation_of
 from .camera_state import CameraState
 from .capture import Attempt
-from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED
+from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED, EVENT_RUN_PAUSED, EVENT_RUN_RESUMED
 from .core.catalogue.records import RunRow
 from .core.health import Transition
-from .core.models import Health, IncidentKind
+from .core.models import Health, IncidentKind, RunState
 from .core.ulid import new_ulid
 from .fetch import SourceCamera
 
@@ -73,14 +73,14 @@ class Announcer:
     @callback
     def run(self, event_type: str, run: RunRow, cid: str | None = None, parent: Context | None = None) -> None:
         """Tell that a run was started, paused, resumed or completed; several of one request have its ``cid``."""
-        data = {
-            "timelapse_id": run.timelapse_id,
-            "timelapse": run.timelapse_name,
-            "run_id": run.id,
-            "run_name": run.name,
-            "image_count": run.image_count,
-        }
-        self._fire(event_type, data, cid or new_ulid(), parent)
+        self._fire(event_type, _describe(run), cid or new_ulid(), parent)
+
+    @callback
+    def held(self, run: RunRow, cid: str | None = None, parent: Context | None = None) -> None:
+        """Tell that a run was paused because the camera is degraded, or goes on as it is no more."""
+        paused = run.state is RunState.PAUSED
+        data = {**_describe(run), "by": Transition.DEGRADED if paused else Transition.RECOVERED}
+        self._fire(EVENT_RUN_PAUSED if paused else EVENT_RUN_RESUMED, data, cid or new_ulid(), parent)
 
     @callback
     def purged(self, data: dict[str, Any], cid: str, parent: Context | None) -> None:
@@ -120,3 +120,14 @@ class Announcer:
         self.told[short] = data
         for listener in list(self._listeners):
             listener(short, data)
+
+
+def _describe(run: RunRow) -> dict[str, Any]:
+    """Return a run as its events tell of it."""
+    return {
+        "timelapse_id": run.timelapse_id,
+        "timelapse": run.timelapse_name,
+        "run_id": run.id,
+        "run_name": run.name,
+        "image_count": run.image_count,
+    }

@@ -1,6 +1,6 @@
 """What is known of a camera while it is loaded: counts, runs, health and baseline, as the catalogue has them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 import json
@@ -49,6 +49,8 @@ class CameraState:
         """The ids of the incidents that the camera is in; who tells of their begin and end keeps them in step."""
         self.new_runs: list[str] = []
         """Timelapses whose run began with this load."""
+        self.held: set[str] = set()
+        """Timelapses that are paused because the camera is degraded, by nobody."""
 
     async def async_load(self) -> None:
         """Enter the camera and its timelapses, adopt orphans, and read what was known at the last stop."""
@@ -83,6 +85,7 @@ class CameraState:
         }
         self.runs = {row.id: row.run for row in self.timelapse_rows.values() if row.run is not None}
         self.incidents = queries.incidents_under_way(conn, self._camera_id)
+        self.held = {row.id for row in self.timelapse_rows.values() if row.held}
         self._read_stills(conn)
         self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
         baseline = Baseline.from_bytes(self.row.baseline or b"")
@@ -139,17 +142,38 @@ class CameraState:
         await self._engine.async_write(lambda conn: queries.add_missed(conn, self._camera_id, count, until))
         self.row = replace(self.row, missed=self.row.missed + count)
 
-    async def async_end_degraded(self, health: HealthState, end: IncidentEnd) -> None:
-        """Replace the health by one that is not degraded and that no attempt brought about."""
+    async def async_end_degraded(self, health: HealthState, end: IncidentEnd) -> tuple[RunRow, ...]:
+        """Replace the health by one that is not degraded and that no attempt brought about; return what goes on."""
         text, now = json.dumps(health.to_dict()), dt_util.utcnow()
-        await self._engine.async_write(lambda conn: queries.end_degraded(conn, self._camera_id, text, end, now))
+        released = await self._engine.async_write(
+            lambda conn: queries.end_degraded(conn, self._camera_id, text, end, now)
+        )
         self.health = health
         self.row = replace(self.row, evidence=None)
+        self._follow_held(released)
+        return released
+
+    async def async_release(self) -> tuple[RunRow, ...]:
+        """Go on with what is paused because the camera is degraded, and return it."""
+        now = dt_util.utcnow()
+        released = await self._engine.async_write(lambda conn: queries.release_held(conn, self._camera_id, now))
+        self._follow_held(released)
+        return released
+
+    def _follow_held(self, runs: Iterable[RunRow]) -> None:
+        """Remember runs that were paused because the camera is degraded, or that go on after it."""
+        for run in runs:
+            self._take(run)
+            if run.state is RunState.PAUSED:
+                self.held.add(run.timelapse_id)
+            else:
+                self.held.discard(run.timelapse_id)
 
     async def async_set_paused(self, timelapse_id: str, paused: bool) -> None:
         """Pause or resume the run under way; slots of the pause are not missed ones."""
         now = dt_util.utcnow()
         run = await self._engine.async_write(lambda conn: queries.set_paused(conn, timelapse_id, paused, now))
+        self.held.discard(timelapse_id)
         if run is not None:
             self._take(run)
 
@@ -157,6 +181,7 @@ class CameraState:
         """Complete the run under way, begin a new one, and return both; not while an attempt is under way."""
         now = dt_util.utcnow()
         completed, run = await self._engine.async_write(lambda conn: queries.start_run(conn, timelapse_id, name, now))
+        self.held.discard(timelapse_id)
         self._take(run)
         return completed, run
 
@@ -164,6 +189,7 @@ class CameraState:
         """Complete the run under way and return it, None if there is none; not while an attempt is under way."""
         now = dt_util.utcnow()
         run = await self._engine.async_write(lambda conn: queries.complete_run(conn, timelapse_id, now))
+        self.held.discard(timelapse_id)
         if run is not None:
             self._take(run)
         return run
@@ -228,6 +254,7 @@ class CameraState:
             for timelapse_id, run_id in attempt.request.runs.items():
                 count = committed.image_counts[run_id]
                 self.runs[timelapse_id] = replace(self.runs[timelapse_id], image_count=count)
+            self._follow_held(committed.held)
         if attempt.frame is None:
             return
         if attempt.frame.verdict.kept:

@@ -337,6 +337,7 @@ class Capturer:
             cause=_worst(evaluation) if attempt.outcome is not Outcome.CAPTURED else None,
             transition=attempt.transition,
             missed=request.missed,
+            hold=self._policy.pause_when_degraded,
             hours=hours,
         )
 

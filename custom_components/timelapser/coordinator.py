@@ -1,7 +1,7 @@
 """The coordinator of one camera: its timer, its lock, and the snapshot that entities show."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,15 +26,16 @@ from .const import (
     EVENT_RUN_STARTED,
     SUBENTRY_TIMELAPSE,
 )
+from .core.catalogue.records import RunRow
 from .core.errors import Code, TimelapserError
 from .core.health import reset_quality
-from .core.models import IncidentEnd, Outcome, Reason, SceneContext
+from .core.models import IncidentEnd, Outcome, Reason, RunState, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
-from .lookout import Lookout
+from .lookout import Lookout, Rhythm
 from .pacing import Pacer
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
@@ -91,7 +92,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._lock = asyncio.Lock()
         self.announcer = Announcer(hass, entry, self.source, self.state)
         self._issues = CameraIssues(hass, entry, self.source, self.state)
-        self._lookout = Lookout(entry, self.source, self.state, self._captured_every)
+        self._lookout = Lookout(entry, self.source, self.state, self._rhythm)
         self._storage_watch = async_storage_watch(hass, engine)
         self._storage = StorageState.OK
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
@@ -144,6 +145,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             _LOGGER.info("%s: %d slots passed while Timelapser was not running", self.name, missed)
             await self.state.async_add_missed(missed, now)
         self.planner.plan(now)
+        if self.state.held and not self.policy.pause_when_degraded:
+            self._follow_held(await self.state.async_release())
+        self._lookout.begin(now)
         self._publish()
         self._arm()
 
@@ -173,12 +177,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     # Timer
 
-    def _decide(self, timelapse_id: str, now: datetime) -> Reason:
-        """Return why a timelapse does or does not capture at an instant."""
+    def _decide(self, timelapse_id: str, now: datetime, *, despite_hold: bool = False) -> Reason:
+        """Return why a timelapse does or does not capture at an instant, or would not without a hold."""
+        held = despite_hold and timelapse_id in self.state.held
         return decide(
             Facts(
-                run_state=self.state.run_state(timelapse_id),
-                recording=self.state.recording(timelapse_id),
+                run_state=RunState.RUNNING if held else self.state.run_state(timelapse_id),
+                recording=held or self.state.recording(timelapse_id),
                 camera_present=self.source.present or self._in_grace(now),
                 camera_on=self.source.on,
                 window=self.planner.window(timelapse_id, now),
@@ -254,10 +259,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         await self._storage_watch.async_heed(state)
         return state
 
-    def _captured_every(self, now: datetime) -> timedelta | None:
-        """Return the shortest interval of the timelapses that capture at an instant; None when none does."""
-        ready = [key for key in self.planner.schedules if self._decide(key, now) is Reason.READY]
-        return min((self.planner.interval(key)[0] for key in ready), default=None)
+    def _rhythm(self, now: datetime) -> Rhythm | None:
+        """Return how often there are captures at an instant, or would be without a hold; None for never."""
+        ready = {key for key in self.planner.schedules if self._decide(key, now, despite_hold=True) is Reason.READY}
+        captured = ready - self.state.held
+        interval = min((self.planner.interval(key)[0] for key in captured or ready), default=None)
+        return None if interval is None else Rhythm(interval, paused=not captured)
 
     # Attempts
 
@@ -279,9 +286,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self.planner.pacer.note(timelapse_ids, attempt.evaluation)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
-            if attempt.committed is not None and request.missed is not None:
-                self.planner.missed -= request.missed[0]
+            if attempt.committed is not None:
+                self.planner.missed -= request.missed[0] if request.missed else 0
+                self._follow_held(attempt.committed.held, request.cid)
             return attempt
+
+    @callback
+    def _follow_held(self, runs: Iterable[RunRow], cid: str | None = None, parent: Context | None = None) -> None:
+        """Tell of runs that were paused because the camera is degraded, or that go on, and follow them."""
+        for run in runs:
+            self.announcer.held(run, cid, parent)
+            self.async_run_changed(run.timelapse_id)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
@@ -372,10 +387,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         """Leave degraded mode and begin the count of bad frames anew."""
         async with self.locked():
             changed = self.state.health.quality.degraded
-            await self.state.async_end_degraded(reset_quality(self.state.health), end)
+            released = await self.state.async_end_degraded(reset_quality(self.state.health), end)
         self.planner.repace(dt_util.utcnow())
         if changed:
             self.announcer.reset(self.state.health.health, context)
+        self._follow_held(released, parent=context)
         self._publish(force=True)
         self._arm()
         return {"changed": changed, "health": self.state.health.health}

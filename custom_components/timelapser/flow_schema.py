@@ -61,6 +61,7 @@ from .core.schedule import MAX_INTERVAL, MAX_SUN_OFFSET, MIN_INTERVAL
 from .media_root import MIN_BUDGET_GB
 
 CONF_HEAVY_CHECKS: Final = "heavy_checks"
+CONF_PAUSE_WHEN_DEGRADED: Final = "pause_when_degraded"
 CONF_PICTURE: Final = "picture"
 """The field of an uploaded picture."""
 
@@ -299,6 +300,7 @@ def option_defaults() -> dict[str, Any]:
         "persistent_share": policy.persistent_share,
         "recover_after": policy.recover_after,
         "minimum_dwell": policy.minimum_dwell,
+        CONF_PAUSE_WHEN_DEGRADED: policy.pause_when_degraded,
         CONF_QUARANTINE_DAYS: DEFAULT_QUARANTINE_DAYS,
         CONF_QUARANTINE_COUNT: DEFAULT_QUARANTINE_COUNT,
         CONF_QUARANTINE_GB: DEFAULT_QUARANTINE_GB,
@@ -323,6 +325,7 @@ def options_schema() -> vol.Schema:
     )
     fields: dict[str, Any] = {CONF_HEAVY_CHECKS: BooleanSelector(), CONF_STRATEGY: strategy}
     fields[CONF_SENSITIVITY] = sensitivity
+    fields[CONF_PAUSE_WHEN_DEGRADED] = BooleanSelector()
     return vol.Schema(
         {
             vol.Required(key, default=default): fields.get(key) or OPTION_RULES[key].field()

@@ -45,6 +45,10 @@ async def async_set_paused(
     if state is RunState.COMPLETED:
         raise invalid("run_completed", timelapse=coordinator.config_entry.subentries[timelapse_id].title)
     if (state is RunState.PAUSED) is paused:
+        if timelapse_id in coordinator.state.held:
+            # From now on it is paused by somebody, and does not go on with the camera's recovery.
+            with translated():
+                await coordinator.state.async_set_paused(timelapse_id, paused)
         return False
     with translated() as cid:
         await coordinator.state.async_set_paused(timelapse_id, paused)

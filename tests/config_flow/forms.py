@@ -132,6 +132,7 @@ DEFAULT_OPTIONS = {
     "persistent_share": 25.0,
     "recover_after": 5,
     "minimum_dwell": 0,
+    "pause_when_degraded": False,
     "quarantine_days": 14,
     "quarantine_count": 10_000,
     "quarantine_gb": 2,

@@ -580,6 +580,7 @@ def test_a_migration_copies_first_and_keeps_everything(tmp_path, monkeypatch):
 
 
 ADDED = {
+    7: ("ALTER TABLE timelapses DROP COLUMN held",),
     6: ("ALTER TABLE cameras DROP COLUMN acceptance",),
     5: (
         "DROP TABLE incidents",
@@ -616,7 +617,7 @@ def schema_of(file):
         return columns, {row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'")}
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_an_old_version_becomes_the_present_one(tmp_path, version):
     file = filled(tmp_path, rows=5)
     present = schema_of(file)

@@ -106,6 +106,16 @@ def test_a_camera_that_is_paused_for_it_is_looked_at_no_more_often_than_it_was_c
     assert look_again(state, Evidence.BAD, START, interval, POLICY, paused=True) == START + wait * MINUTE
 
 
+@pytest.mark.parametrize("evidence", Evidence)
+@pytest.mark.parametrize("interval", [MINUTE, HOUR])
+def test_whatever_such_a_look_says_another_one_follows(evidence, interval):
+    state, _ = observe(HealthState(), Evidence.BAD, START, QualityPolicy(degraded_after=1))
+    state, _ = observe(state, evidence, START, POLICY)
+    assert state.quality.degraded
+    again = look_again(state, evidence, START, interval, POLICY, paused=True)
+    assert START < again <= START + RECOVERY_EVERY
+
+
 def test_an_open_breaker_has_its_own_probes():
     state = HealthState()
     for _ in range(BREAKER_FAILURES):

@@ -238,6 +238,8 @@ class QualityPolicy:
     """Consecutive good attempts that end degraded mode; more are needed after faults that came and went."""
     minimum_dwell: float = 0.0
     """Minutes that degraded mode lasts at least."""
+    pause_when_degraded: bool = False
+    """Pause the camera's runs for as long as it is degraded."""
 
 
 @dataclass(frozen=True, slots=True)

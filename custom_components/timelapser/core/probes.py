@@ -38,14 +38,13 @@ def look_again(
     """
     if state.connectivity.breaker_open:
         return None
+    wait = None
     if evidence is Evidence.UNREACHABLE:
         wait = _to_confirm(state.connectivity.failures, BREAKER_FAILURES, interval)
-    elif state.quality.degraded:
-        wait = _to_recover(interval, paused=paused)
-    elif evidence is Evidence.BAD:
+    elif evidence is Evidence.BAD and not state.quality.degraded:
         wait = _to_confirm(state.quality.consecutive_bad, policy.degraded_after, interval)
-    else:
-        wait = None
+    if wait is None and state.quality.degraded:
+        wait = _to_recover(interval, paused=paused)
     return None if wait is None else started_at + wait
 
 

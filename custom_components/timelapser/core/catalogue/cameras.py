@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, selec
 
 from ..errors import CatalogueError, Code
 from ..models import IncidentEnd, IncidentKind, Light
+from .hold import release
 from .incidents import add_missed as add_missed_to_incident, close
-from .records import CameraRow, TimelapseRow
+from .records import CameraRow, RunRow, TimelapseRow
 from .runs import end_runs, latest_run, timelapse_key
 from .schema import cameras, frames, meta, timelapses
 from .trends import forget_trend
@@ -69,11 +70,20 @@ def camera_key(conn: Connection, camera_id: str) -> int:
     return seq
 
 
-def end_degraded(conn: Connection, camera_id: str, health: str, end: IncidentEnd, now: datetime) -> None:
-    """Keep a state of health that is not degraded and that no picture brought about; what showed the former goes."""
+def end_degraded(conn: Connection, camera_id: str, health: str, end: IncidentEnd, now: datetime) -> tuple[RunRow, ...]:
+    """Keep a state of health that is not degraded and that no picture brought about; what showed the former goes.
+
+    What was paused for it goes on, and is returned.
+    """
     seq = camera_key(conn, camera_id)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(health=health, evidence=None))
     close(conn, seq, [IncidentKind.DEGRADED], end, now)
+    return release(conn, seq, now)
+
+
+def release_held(conn: Connection, camera_id: str, now: datetime) -> tuple[RunRow, ...]:
+    """Go on with what is paused because a camera is degraded, although it still is; return it."""
+    return release(conn, camera_key(conn, camera_id), now)
 
 
 def save_forecast(conn: Connection, camera_id: str, forecast: str | None) -> None:
@@ -151,6 +161,7 @@ def _timelapse_rows() -> Select[Any]:
         timelapses.c.created_at,
         timelapses.c.removed_at,
         timelapses.c.last_slot_at,
+        func.coalesce(timelapses.c.held, False).label("held"),
     ).join(cameras, cameras.c.seq == timelapses.c.camera_seq)
 
 

@@ -29,8 +29,9 @@ from ..layout import FramePath
 from ..models import Fault, FaultKind, FetchStrategy, FrameKind, FrameRef, Outcome, Phase
 from .cameras import add_missed, camera_key
 from .evidence import offer_reference, set_evidence
+from .hold import hold, release
 from .incidents import follow
-from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, StoredFile
+from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, RunRow, StoredFile
 from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
 from .trends import keep_hours
@@ -114,10 +115,15 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
     conn.execute(
         update(timelapses).where(timelapses.c.seq.in_(set(keys.values()))).values(last_slot_at=attempt.slot_at)
     )
-    told = [cameras.c[name] for name in CommitResult.__dataclass_fields__ if name != "image_counts"]
+    held: tuple[RunRow, ...] = ()
+    if attempt.transition is Transition.DEGRADED and attempt.hold:
+        held = hold(conn, camera_seq, attempt.slot_at)
+    elif attempt.transition is Transition.RECOVERED:
+        held = release(conn, camera_seq, attempt.slot_at)
+    told = [cameras.c[name] for name in CommitResult.__dataclass_fields__ if name in cameras.c]
     counts = conn.execute(select(*told).where(cameras.c.seq == camera_seq)).one()
     values = {**counts._mapping, "resolved": counts.resolved or 0}  # noqa: SLF001
-    return CommitResult(**values, image_counts=image_counts(conn, keys))
+    return CommitResult(**values, image_counts=image_counts(conn, keys), held=held)
 
 
 def adopt_frame(

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect
 from sqlalchemy.schema import CreateColumn
 
-from .schema import attempts, cameras, frames, incidents, metadata, reviewed_index, trends
+from .schema import attempts, cameras, frames, incidents, metadata, reviewed_index, timelapses, trends
 
 type Step = Callable[[Connection], None]
 
@@ -47,6 +47,11 @@ def _add_acceptance(conn: Connection) -> None:
     _add(conn, cameras.c.acceptance)
 
 
+def _add_held(conn: Connection) -> None:
+    """Version 7: which timelapses are paused because their camera is degraded."""
+    _add(conn, timelapses.c.held)
+
+
 def _add(conn: Connection, column: Column[Any]) -> None:
     """Add a column that may be null, unless it is there."""
     table = column.table
@@ -62,6 +67,7 @@ STEPS: Sequence[Step] = (
     _add_trends,
     _add_incidents,
     _add_acceptance,
+    _add_held,
 )
 """Append only; a step, once released, never changes."""
 

@@ -54,7 +54,8 @@ class AttemptRecord:
     was asked for by no slot: it counts for health alone. ``evidence`` is the redacted head of what was no picture.
     ``cause`` is the worst fault of its picture. ``transition`` is the change of health that it brought, and
     ``degradation`` is known of one that degraded the camera. ``missed`` are slots that passed unfilled before it, with
-    the instant up to which they are all. ``hours`` are those that its picture closes.
+    the instant up to which they are all. ``hold``: if it degrades the camera, what that records is paused.
+    ``hours`` are those that its picture closes.
     """
 
     id: str
@@ -81,6 +82,7 @@ class AttemptRecord:
     cause: FaultKind | None = None
     transition: Transition | None = None
     missed: tuple[int, datetime] | None = None
+    hold: bool = False
     hours: tuple[Hour, ...] = ()
 
 
@@ -88,7 +90,8 @@ class AttemptRecord:
 class CommitResult:
     """The counts of a camera after a commit, its bytes on disk, and the image counts of the runs by id.
 
-    ``missed``, ``resolved``, ``evidence``, ``reference`` and ``acceptance`` are the camera's, as in ``CameraRow``.
+    ``held`` are runs that it paused because the camera is degraded, or that go on because it is no more. ``missed``,
+    ``resolved``, ``evidence``, ``reference`` and ``acceptance`` are the camera's, as in ``CameraRow``.
     """
 
     captured: int
@@ -101,6 +104,7 @@ class CommitResult:
     evidence: str | None = None
     reference: str | None = None
     acceptance: str | None = None
+    held: tuple[RunRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +177,10 @@ class CameraRuns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimelapseRow:
-    """A timelapse with the run that is under way, or the last one; None when it never had one."""
+    """A timelapse with the run that is under way, or the last one; None when it never had one.
+
+    ``held``: it is paused because its camera is degraded.
+    """
 
     id: str
     camera_id: str
@@ -182,6 +189,7 @@ class TimelapseRow:
     created_at: datetime
     removed_at: datetime | None
     last_slot_at: datetime | None
+    held: bool
     run: RunRow | None
 
 

@@ -72,7 +72,7 @@ def start_run(conn: Connection, timelapse_id: str, name: str | None, now: dateti
 def set_paused(conn: Connection, timelapse_id: str, paused: bool, now: datetime) -> RunRow | None:
     """Pause or resume a timelapse and the run that is under way, which is returned; missed slots count from now on."""
     seq = timelapse_key(conn, timelapse_id)
-    conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(paused=paused, last_slot_at=now))
+    conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(paused=paused, held=False, last_slot_at=now))
     conn.execute(update(runs).where(_under_way(seq)).values(state=_state(paused=paused)))
     return current_run(conn, timelapse_id)
 
@@ -82,7 +82,7 @@ def complete_run(conn: Connection, timelapse_id: str, now: datetime) -> RunRow |
     seq = timelapse_key(conn, timelapse_id)
     if (run := current_run(conn, timelapse_id)) is None:
         return None
-    conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(paused=False))
+    conn.execute(update(timelapses).where(timelapses.c.seq == seq).values(paused=False, held=False))
     end_runs(conn, seq, now)
     return find_run(conn, run.id)
 

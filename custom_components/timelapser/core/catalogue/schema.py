@@ -157,7 +157,9 @@ timelapses = Table(
     Column("created_at", Millis, nullable=False),
     Column("removed_at", Millis),
     Column("last_slot_at", Millis),
+    Column("held", Boolean),
 )
+"""``held``: paused because the camera is degraded, by nobody."""
 
 runs = Table(
     "runs",
