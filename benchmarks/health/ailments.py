@@ -90,10 +90,16 @@ def _broken(moment: Moment) -> Taken:
     return Taken(moment.site.encoded(values, moment.when), severe=_compared(values, before))
 
 
+@lru_cache(maxsize=1)
+def _stream(site: Site, when: datetime) -> streams.Stream:
+    """Return what the camera streams at an instant."""
+    rng = site.chance("stream", when.isoformat())
+    return streams.encode(streams.motion(picture(site.seen(when)), rng), "h264", rng)
+
+
 def _lost(moment: Moment) -> Taken:
     """Return a still that software took of a stream with a lost slice or packet."""
-    rng = moment.chance("stream")
-    stream = streams.encode(streams.motion(picture(moment.site.seen(moment.when)), rng), "h264", rng)
+    rng, stream = moment.chance("lost"), _stream(moment.site, moment.when)
     for _ in range(TRIES):
         fault = str(rng.choice(("lost_slice", "lost_packet", "cut_short")))
         shown = streams.still(stream, fault, rng, rng.uniform(*jpegs.AIMS[SEVERE]))
