@@ -15,7 +15,10 @@ RISES: Final = ("recovered", "online")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One attempt: when it began, whether for a slot, the truth, the evidence, and the transition that it caused."""
+    """One attempt: when it began, whether for a slot, the truth, the evidence, and the transition that it caused.
+
+    The truth is ``severe`` (severely damaged, or no answer), ``well`` (nothing was wrong with the camera) or neither.
+    """
 
     at: datetime
     slot: bool
@@ -23,6 +26,7 @@ class Look:
     evidence: str
     transition: str | None = None
     fault: str | None = None
+    well: bool = True
 
 
 @dataclass(frozen=True, slots=True)

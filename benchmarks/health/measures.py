@@ -23,8 +23,6 @@ IN_TIME: Final = timedelta(minutes=15)
 """Longest time from the first bad frame to the alarm."""
 ALARMED: Final = ("100 % bad", "frozen", "sudden cover")
 """Profiles of which the way to the alarm is timed."""
-UNENDING: Final = ("moved",)
-"""Profiles whose trouble nobody mends: the camera gets used to it, which is no recovery."""
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 
@@ -51,10 +49,11 @@ def found(series: Series) -> list[bool]:
 
 
 def recovered(series: Series) -> list[bool]:
-    """Return for each time that a fallen camera was good again whether that was seen within six good attempts."""
+    """Return for each time that a fallen camera was mended whether that was seen within six good attempts."""
     fallen = series.fallen
-    ends = [spell.end for spell in spells(series.looks) if spell.end is not None and fallen[spell.end - 1]]
-    return [not all(fallen[end : end + AGAIN]) for end in ends if end + AGAIN <= len(fallen)]
+    wells = [look.well for look in series.looks]
+    mended = [at for at in range(1, len(wells)) if wells[at] and not wells[at - 1] and fallen[at - 1]]
+    return [not all(fallen[at : at + AGAIN]) for at in mended if sum(wells[at : at + AGAIN]) == AGAIN]
 
 
 def most_changes(series: Series, span: timedelta) -> int:
@@ -171,7 +170,7 @@ def _sick(month: Month) -> Iterator[Target]:
     yield _rate(f"all that fell ill: told within {WITHIN} attempts", everything, 0.95)
     for profile, told in answers.items():
         yield _rate(f"{profile}: told within {WITHIN} attempts", Rate.of(told), 0.95)
-    back = [seen for each in month.of(*month.sick) if each.profile not in UNENDING for seen in recovered(each)]
+    back = [seen for each in month.of(*month.sick) for seen in recovered(each)]
     yield _rate(f"recovery seen within {AGAIN} good attempts", Rate.of(back), 0.95)
 
 

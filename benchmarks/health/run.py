@@ -165,6 +165,7 @@ def look_of(step: Step) -> Look:
         at=step.at,
         slot=step.slot,
         severe=step.severe,
+        well=step.well,
         evidence=str(evidence_of(attempt.outcome, attempt.code)),
         transition=None if attempt.transition is None else str(attempt.transition),
         fault=str(worst.kind) if worst else attempt.code and str(attempt.code),

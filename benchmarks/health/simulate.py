@@ -39,7 +39,7 @@ from custom_components.timelapser.engine import Engine
 from custom_components.timelapser.fetch import SNAPSHOT_TIMEOUT_S, Fetched, Fetcher
 from custom_components.timelapser.planner import MIN_BUDGET_S, attempt_budget
 
-from .ailments import Moment
+from .ailments import Moment, healthy
 from .clock import Clock
 from .profiles import Course, Life
 
@@ -73,13 +73,15 @@ class Memory:
 class Step:
     """One attempt of a simulated camera: when it began, and what is known after it.
 
-    ``slot`` is whether it filled a slot, not probed. ``severe`` is the truth: the picture was severely damaged, or
-    there was none. ``attempt`` has the picture (``fetched``) and what the detector says of it (``evaluation``).
+    ``slot`` is whether it filled a slot, not probed. The truth is ``severe`` (the picture was severely damaged, or
+    there was none), ``well`` (nothing was wrong with the camera) or neither. ``attempt`` has the picture (``fetched``)
+    and what the detector says of it (``evaluation``).
     """
 
     at: datetime
     slot: bool
     severe: bool
+    well: bool
     attempt: Attempt
     memory: Memory
 
@@ -102,6 +104,11 @@ class _Camera:
     def turn_to(self, when: datetime) -> None:
         """Begin an attempt: the truth is that of its first picture."""
         self._moment, self._answer = Moment(self._life.site, when), self._course.at(when)
+
+    @property
+    def well(self) -> bool:
+        """Return whether nothing is wrong with it."""
+        return self._answer is healthy
 
     async def async_fetch(
         self, *, alternate: bool = False, budget_s: float = 0.0, expected_size: tuple[int, int] | None = None
@@ -221,7 +228,7 @@ def live(
         known = known.after(attempt)
         said = evidence_of(attempt.outcome, attempt.code)
         again = look_again(known.health, said, attempt.started_at, interval, policy)
-        step = Step(now, due, camera.severe, attempt, known)
+        step = Step(now, due, camera.severe, camera.well, attempt, known)
         yield step
         if due and pace is not None:
             interval = pace(step)

@@ -30,10 +30,10 @@ QUARTER = HOUR / 4
 
 
 def series(truth: str, evidence: str = "", told: dict[int, str] | None = None, profile: str = "sudden cover") -> Series:
-    """Return a camera of which each letter is an attempt: x severe, or rejected; - not; u unreachable."""
-    words = {"x": BAD, "-": GOOD, "u": UNREACHABLE}
+    """Return a camera of which each letter is an attempt: x severe, or rejected; - not; o ailing; u unreachable."""
+    words = {"x": BAD, "-": GOOD, "o": GOOD, "u": UNREACHABLE}
     looks = [
-        Look(BEGIN + at * QUARTER, True, true in "xu", words[said], (told or {}).get(at))
+        Look(BEGIN + at * QUARTER, True, true in "xu", words[said], (told or {}).get(at), well=true == "-")
         for at, (true, said) in enumerate(zip(truth, evidence or truth, strict=True))
     ]
     return Series(profile, "yard", QUARTER, tuple(looks))
@@ -99,6 +99,9 @@ def test_a_recovery_is_seen_within_six_good_attempts_or_not() -> None:
     truth = "x" * 15 + "-" * 15
     assert measures.recovered(series(truth, told={4: "degraded", 20: "recovered"})) == [True]
     assert measures.recovered(series(truth, told={4: "degraded", 21: "recovered"})) == [False]
+    # A soiled lens is not mended because nobody sees it at night.
+    night = "x" * 15 + "o" * 8 + "-" * 7
+    assert measures.recovered(series(night, told={4: "degraded", 28: "recovered"})) == [True]
     # Who was never told to be ill cannot recover.
     assert measures.recovered(series(truth)) == []
 
