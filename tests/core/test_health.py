@@ -446,7 +446,7 @@ class Breaker(RuleBasedStateMachine):
         assert (health is Health.UNKNOWN) is (not self.offline and not self.answered)
 
 
-Breaker.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Breaker.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestBreaker = Breaker.TestCase
 
 

@@ -113,6 +113,22 @@ def test_still_scene_with_sensor_noise_is_not_frozen(name: str, sigma: float, qu
     assert [one.verdict for one in found] == [Verdict.GOOD] * 9
 
 
+def test_ten_thousand_noisy_pictures_of_a_still_scene_are_not_frozen(pytestconfig: pytest.Config) -> None:
+    """One level of noise; the control is the same picture with no noise, under the same clock."""
+    count = 10_000 if pytestconfig.getoption("--long") else 100
+    scene = pictures.scene("day", 320, 180)
+    detector, baseline, alarms = Detector(heavy=False), Baseline.empty(), {1.0: 0, 0.0: 0}
+    for sigma, number in ((1.0, count), (0.0, 10)):
+        for minute in range(number):
+            data = pictures.jpeg(pictures.noisy(scene, sigma, minute), 85)
+            found = detector.evaluate(data, when=START + minute * SLOT, baseline=baseline, evidence=STREAM)
+            baseline = found.baseline
+            alarms[sigma] += bool({FaultKind.FROZEN, FaultKind.STALE} & {fault.kind for fault in found.faults})
+        baseline = Baseline.empty()
+    assert alarms[1.0] == 0
+    assert alarms[0.0] > 0
+
+
 @pytest.mark.parametrize("size", [(320, 180), (1920, 1080)])
 def test_still_night_is_not_frozen_at_any_resolution(size: tuple[int, int]) -> None:
     assert faults(watched(live("night", 6, 0.7, size=size), evidence=STREAM), FaultKind.FROZEN) == []
