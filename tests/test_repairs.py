@@ -195,7 +195,7 @@ async def test_a_camera_that_sends_no_pictures_says_so(
     for _ in range(5):
         await next_slot()
     flow = await fix(f"camera_degraded_{camera_entry.entry_id}")
-    assert flow.text("cause") == "What the camera sent is not a picture"
+    assert flow.text("cause") == "What the camera sent is not a picture (5)"
     assert flow.text("reference") == flow.text("rejected") == "There is none."
     assert "TL-IMG-001" in flow.text("current")
     assert "login" not in str(flow.result)

@@ -179,6 +179,16 @@ async def test_repairs_show_what_is_wrong_with_a_camera(house: House, screen: Sc
 
 
 @pytest.mark.cameras(ALARMED)
+async def test_every_blueprint_can_be_used(house: House) -> None:
+    """The forms are filled in, and Home Assistant takes the automation; it does nothing here."""
+    entities = await (await house.post(ALARMED)).guard.entities()
+    recording = next(entity_id for key, entity_id in entities.items() if key.endswith("_recording"))
+    sensors = {key: entities[key] for key in ("degraded", "connectivity")}
+    await use_blueprint(house.hass, "power_cycle", "cycle", plug="switch.nowhere", **sensors)
+    await use_blueprint(house.hass, "pause", "rest", recordings=[recording], sensor="binary_sensor.nowhere")
+
+
+@pytest.mark.cameras(ALARMED)
 async def test_a_broken_camera_alarms_a_phone_and_repairs_until_it_is_mended(house: House, screen: Screen) -> None:
     """With a camera that speaks RTSP, the blueprint, the trigger of our own, and the fix flow."""
     post = await house.post(ALARMED)
