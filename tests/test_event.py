@@ -39,6 +39,7 @@ async def test_types(hass: HomeAssistant, camera_entry: MockConfigEntry) -> None
         "recovered",
         "offline",
         "online",
+        "forecast_changed",
     ]
 
 

@@ -9,11 +9,19 @@ from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .bus import TRANSITION_EVENTS, attempt_events, degradation_of
+from .bus import TRANSITION_EVENTS, attempt_events, degradation_of, forecast_event
 from .camera_state import CameraState
 from .capture import Attempt
-from .const import DOMAIN, EVENT_CAMERA_RECOVERED, EVENT_PURGE_COMPLETED, EVENT_RUN_PAUSED, EVENT_RUN_RESUMED
+from .const import (
+    DOMAIN,
+    EVENT_CAMERA_RECOVERED,
+    EVENT_FORECAST_CHANGED,
+    EVENT_PURGE_COMPLETED,
+    EVENT_RUN_PAUSED,
+    EVENT_RUN_RESUMED,
+)
 from .core.catalogue.records import RunRow
+from .core.forecast import Forecast
 from .core.health import Transition
 from .core.models import Health, IncidentKind, RunState
 from .core.ulid import new_ulid
@@ -69,6 +77,11 @@ class Announcer:
         cid = new_ulid()
         data = {"health": health, "by": "reset", "incident_id": self._incident(Transition.RECOVERED, cid)}
         self._fire(EVENT_CAMERA_RECOVERED, data, cid, parent)
+
+    @callback
+    def forecast(self, before: Forecast | None, now: Forecast | None) -> None:
+        """Tell that something is foretold of the pictures, something else than before, or nothing any more."""
+        self._fire(EVENT_FORECAST_CHANGED, forecast_event(before, now), new_ulid(), None)
 
     @callback
     def run(self, event_type: str, run: RunRow, cid: str | None = None, parent: Context | None = None) -> None:

@@ -15,6 +15,7 @@ from .const import (
 )
 from .core.degradation import Degradation
 from .core.detection import report
+from .core.forecast import Forecast
 from .core.health import Transition
 from .core.models import Outcome
 from .words import local_time
@@ -112,6 +113,27 @@ def _reason(attempt: Attempt) -> dict[str, Any]:
         data["faults"] = [fault.kind for fault in attempt.evaluation.faults]
         data["explanation"] = "; ".join(fault.words for fault in attempt.evaluation.faults if fault.words)[:200]
     return data
+
+
+def describe_forecast(forecast: Forecast) -> dict[str, Any]:
+    """Return a forecast in plain values: what, why, what to do, how far in percent, and when."""
+    return {
+        "cause": forecast.kind,
+        "remedy": forecast.remedy,
+        "light": forecast.light,
+        "progress": round(forecast.closeness * 100),
+        "per_week": round(forecast.slope * 7 * 100),
+        "earliest": forecast.earliest.isoformat(),
+        "likely": forecast.likely.isoformat(),
+        "latest": forecast.latest.isoformat(),
+    }
+
+
+def forecast_event(before: Forecast | None, now: Forecast | None) -> dict[str, Any]:
+    """Return what is told of a changed forecast; of one that was withdrawn, what it was."""
+    change = "changed" if before and now else "appeared" if now else "withdrawn"
+    told = now or before
+    return {"change": change, **(describe_forecast(told) if told else {})}
 
 
 def describe(attempt: Attempt) -> dict[str, Any]:

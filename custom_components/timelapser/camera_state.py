@@ -17,7 +17,8 @@ from .core.degradation import Degradation
 from .core.detection import Baseline
 from .core.detection.normal import Normal
 from .core.detection.teaching import Lessons
-from .core.health import HealthState
+from .core.forecast import Forecast, foresee
+from .core.health import HealthState, Transition
 from .core.hours import Gathering
 from .core.layout import camera_folder
 from .core.models import Fault, FrameKind, FrameRef, IncidentEnd, IncidentKind, Light, PaceReason, Reason, RunState
@@ -40,6 +41,7 @@ class CameraState:
         self.health = HealthState()
         self.baseline = Baseline.empty()
         self.gathering = Gathering()
+        self.forecast: Forecast | None = None
         self.score: float | None = None
         self.faults: tuple[Fault, ...] = ()
         self.size: tuple[int, int] | None = None
@@ -88,6 +90,7 @@ class CameraState:
         self.held = {row.id for row in self.timelapse_rows.values() if row.held}
         self._read_stills(conn)
         self.health = HealthState.from_dict(json.loads(self.row.health)) if self.row.health else HealthState()
+        self.forecast = Forecast.from_json(self.row.forecast)
         baseline = Baseline.from_bytes(self.row.baseline or b"")
         self.baseline = replace(baseline, normal=Normal.from_bytes(self.row.normal or b""), lessons=self._lessons(conn))
         shown = [frame for frame in (self.latest_frame, self.last_rejected) if frame]
@@ -169,6 +172,17 @@ class CameraState:
             else:
                 self.held.discard(run.timelapse_id)
 
+    async def async_look_ahead(self, now: datetime) -> None:
+        """Look where the measurements lead, and keep what is foretold; not while an attempt is under way."""
+        standing = self.forecast
+        found = await self._engine.async_read(
+            lambda conn: foresee(queries.hours_of(conn, self._camera_id), now, standing)
+        )
+        if found is not standing:
+            text = found.to_json() if found else None
+            await self._engine.async_write(lambda conn: queries.save_forecast(conn, self._camera_id, text))
+            self.forecast = found
+
     async def async_set_paused(self, timelapse_id: str, paused: bool) -> None:
         """Pause or resume the run under way; slots of the pause are not missed ones."""
         now = dt_util.utcnow()
@@ -228,13 +242,15 @@ class CameraState:
         baseline, normal = left.passing().to_bytes(), left.normal.to_bytes()
         await self._engine.async_write(lambda conn: queries.relearn(conn, self._camera_id, baseline, normal, light))
         before, self.baseline = self.baseline, left
-        self.gathering = self.gathering.forgetting(light)
+        self.gathering, self.forecast = self.gathering.forgetting(light), None
         return {mode: before.accepted.get(mode, 0) for mode in Light if light in (None, mode)}
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over what an attempt committed."""
         self.health = attempt.health
         self.gathering = attempt.gathering
+        if attempt.transition is Transition.DEGRADED:
+            self.forecast = None
         if attempt.evaluation is not None:
             self.baseline = attempt.evaluation.baseline
             self.score, self.faults = attempt.evaluation.score, _worst_first(attempt.evaluation.faults)
@@ -291,6 +307,7 @@ class CameraState:
             latest_frame=self.latest_frame,
             last_rejected=self.last_rejected,
             reference=self.reference,
+            forecast=self.forecast,
             timelapses={
                 timelapse_id: TimelapseSnapshot(
                     state=reasons[timelapse_id],

@@ -35,6 +35,7 @@ from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, not_loaded, rate_limited
 from .fetch import Fetcher, SourceCamera
+from .foresight import Foresight
 from .lookout import Lookout, Rhythm
 from .pacing import Pacer
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
@@ -121,6 +122,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         )
         self._storage = await self._async_storage_state()
         self.planner.plan(dt_util.utcnow())
+        self._foresight = Foresight(self.state, self.announcer)
         self._publish()
         entry = self.config_entry
         entry.async_on_unload(async_at_started(self.hass, self._async_begin))
@@ -289,6 +291,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             if attempt.committed is not None:
                 self.planner.missed -= request.missed[0] if request.missed else 0
                 self._follow_held(attempt.committed.held, request.cid)
+            await self._foresight.async_follow(attempt)
             return attempt
 
     @callback
@@ -436,6 +439,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         snapshot = self._snapshot(now)
         if force or snapshot != self.data:
             self._publisher.publish(snapshot, now, at_once=force or snapshot.matters(self.data))
+        self._foresight.tell()
         self._follow_issues()
 
     @callback

@@ -22,16 +22,32 @@ class CameraEvent(StrEnum):
     RECOVERED = "recovered"
     OFFLINE = "offline"
     ONLINE = "online"
+    FORECAST_CHANGED = "forecast_changed"
 
 
+ATTR_CAUSE = "cause"
+ATTR_CHANGE = "change"
 ATTR_CODE = "code"
 ATTR_CORRELATION_ID = "correlation_id"
 ATTR_FAULTS = "faults"
 ATTR_FRAME_ID = "frame_id"
 ATTR_INCIDENT_ID = "incident_id"
+ATTR_LIKELY = "likely"
+ATTR_REMEDY = "remedy"
 ATTR_SCORE = "score"
 
-EVENT_ATTRIBUTES = (ATTR_CODE, ATTR_SCORE, ATTR_FAULTS, ATTR_FRAME_ID, ATTR_CORRELATION_ID, ATTR_INCIDENT_ID)
+EVENT_ATTRIBUTES = (
+    ATTR_CODE,
+    ATTR_SCORE,
+    ATTR_FAULTS,
+    ATTR_FRAME_ID,
+    ATTR_CHANGE,
+    ATTR_CAUSE,
+    ATTR_REMEDY,
+    ATTR_LIKELY,
+    ATTR_CORRELATION_ID,
+    ATTR_INCIDENT_ID,
+)
 """What is passed on of a bus event; its other fields are of no use in a state."""
 
 CAMERA_EVENTS = EventEntityDescription(key="camera_events", event_types=[event.value for event in CameraEvent])

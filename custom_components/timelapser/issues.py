@@ -12,6 +12,8 @@ from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN, SYSTEM_UNIQUE_ID
+from .core.detection.closeness import FOLLOWED
+from .core.models import FaultKind
 
 
 class IssueKey(StrEnum):
@@ -19,12 +21,20 @@ class IssueKey(StrEnum):
 
     CAMERA_REMOVED = "camera_removed"
     CAMERA_DEGRADED = "camera_degraded"
+    CAMERA_FORECAST_BLUR = "camera_forecast_blur"
+    CAMERA_FORECAST_DIRT = "camera_forecast_dirt"
+    CAMERA_FORECAST_FILM = "camera_forecast_film"
+    CAMERA_FORECAST_DARK = "camera_forecast_dark"
+    CAMERA_FORECAST_CAST = "camera_forecast_cast"
+    CAMERA_FORECAST_NOISE = "camera_forecast_noise"
     STORAGE_FULL = "storage_full"
     STORAGE_NOT_WRITABLE = "storage_not_writable"
     STORAGE_WRONG_MOUNT = "storage_wrong_mount"
     CATALOGUE_REBUILT = "catalogue_rebuilt"
 
 
+FORECAST_ISSUES: Final[Mapping[FaultKind, IssueKey]] = {kind: IssueKey(f"camera_forecast_{kind}") for kind in FOLLOWED}
+"""What is foretold of a camera; each cause has a text of its own."""
 SEVERITIES: Final[Mapping[IssueKey, IssueSeverity]] = {
     IssueKey.CAMERA_REMOVED: IssueSeverity.ERROR,
     IssueKey.CAMERA_DEGRADED: IssueSeverity.WARNING,
@@ -32,8 +42,9 @@ SEVERITIES: Final[Mapping[IssueKey, IssueSeverity]] = {
     IssueKey.STORAGE_NOT_WRITABLE: IssueSeverity.CRITICAL,
     IssueKey.STORAGE_WRONG_MOUNT: IssueSeverity.CRITICAL,
     IssueKey.CATALOGUE_REBUILT: IssueSeverity.WARNING,
+    **dict.fromkeys(FORECAST_ISSUES.values(), IssueSeverity.WARNING),
 }
-CAMERA_ISSUES: Final = (IssueKey.CAMERA_REMOVED, IssueKey.CAMERA_DEGRADED)
+CAMERA_ISSUES: Final = (IssueKey.CAMERA_REMOVED, IssueKey.CAMERA_DEGRADED, *FORECAST_ISSUES.values())
 """Each camera has its own; their owner is its entry's id."""
 STORAGE_ISSUES: Final = (IssueKey.STORAGE_FULL, IssueKey.STORAGE_NOT_WRITABLE, IssueKey.STORAGE_WRONG_MOUNT)
 """At most one of them is there, for all cameras together."""

@@ -15,6 +15,7 @@ from .const import (
     EVENT_CAMERA_ONLINE,
     EVENT_CAMERA_RECOVERED,
     EVENT_CAPTURE_FAILED,
+    EVENT_FORECAST_CHANGED,
     EVENT_IMAGE_REJECTED,
     EVENT_PURGE_COMPLETED,
     EVENT_RUN_COMPLETED,
@@ -33,6 +34,7 @@ MESSAGES: Mapping[str, str] = {
     EVENT_CAMERA_ONLINE: "is online again{still_degraded}",
     EVENT_IMAGE_REJECTED: "gave a bad picture{reason}",
     EVENT_CAPTURE_FAILED: "gave no picture{reason}",
+    EVENT_FORECAST_CHANGED: "{foretold}",
     EVENT_RUN_STARTED: "began to record {timelapse}",
     EVENT_RUN_PAUSED: "paused {timelapse}",
     EVENT_RUN_RESUMED: "resumed {timelapse}",
@@ -70,9 +72,18 @@ def _words(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, str]:
         "reason": _reason(hass, data),
         "by_hand": " (reset by hand)" if data.get("by") else "",
         "still_degraded": ", still degraded" if data.get("health") == Health.DEGRADED else "",
+        "foretold": _foretold(data),
         "timelapse": f"“{name}”" if name else "a timelapse",
         "removed": str(removed),
     }
+
+
+def _foretold(data: Mapping[str, Any]) -> str:
+    """Return what an event says is to be expected, and from which day on."""
+    cause, day = data.get("cause", "something"), str(data.get("likely", ""))[:10]
+    if data.get("change") == "withdrawn":
+        return f"is no longer expected to give bad pictures ({cause})"
+    return f"is expected to give bad pictures ({cause}) from about {day}"
 
 
 def _reason(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -16,6 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .bus import describe_forecast
 from .const import SUBENTRY_TIMELAPSE
 from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .core.detection.report import describe_fault
@@ -122,6 +123,13 @@ LAST_FAULT = CameraSensorDescription(
     value_fn=_worst_fault,
 )
 
+FORECAST = CameraSensorDescription(
+    key="forecast",
+    device_class=SensorDeviceClass.TIMESTAMP,
+    entity_registry_enabled_default=False,
+    value_fn=lambda snapshot: snapshot.forecast.likely if snapshot.forecast else None,
+)
+
 TIMELAPSE_SENSORS: tuple[TimelapseSensorDescription, ...] = (
     # A level, not a meter: it starts again at 0 with each run and falls when retention deletes, which a total
     # would book as images lost. Images per day are the statistics of the camera's images_captured.
@@ -158,7 +166,7 @@ async def async_setup_entry(
     """Add the sensors of a camera and of its timelapses."""
     coordinator = entry.runtime_data
     async_add_entities(CameraSensor(coordinator, description) for description in CAMERA_SENSORS)
-    async_add_entities([LastFaultSensor(coordinator, LAST_FAULT)])
+    async_add_entities([LastFaultSensor(coordinator, LAST_FAULT), ForecastSensor(coordinator, FORECAST)])
     for subentry in entry.get_subentries_of_type(SUBENTRY_TIMELAPSE):
         async_add_entities(
             [
@@ -212,6 +220,18 @@ class LastFaultSensor(CameraSensor):
             self._told = self.coordinator.data
             self._tell()
         super()._handle_coordinator_update()
+
+
+class ForecastSensor(CameraSensor):
+    """When the pictures are likely to be bad, and why, and what can be done; unknown without evidence."""
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return what is foretold beside the instant, which is the state."""
+        forecast = self.coordinator.data.forecast
+        told = {} if forecast is None else describe_forecast(forecast)
+        return {key: value for key, value in told.items() if key != "likely"}
 
 
 def _differs(told: CameraSnapshot, now: CameraSnapshot) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .core.degradation import Degradation
+from .core.forecast import Forecast
 from .core.models import Fault, FrameRef, Health, PaceReason, Reason
 
 
@@ -49,6 +50,8 @@ class CameraSnapshot:
     last_rejected: FrameRef | None = None
     reference: FrameRef | None = None
     """A frame that shows what the camera normally looks like."""
+    forecast: Forecast | None = None
+    """What is foretold of the pictures; None without evidence."""
     timelapses: Mapping[str, TimelapseSnapshot] = field(default_factory=dict)
     """By subentry id."""
 
@@ -64,6 +67,7 @@ class CameraSnapshot:
             self.connected,
             self.rejected,
             self.failed,
+            self.forecast,
             [fault.kind for fault in self.faults],
             {key: (timelapse.state, timelapse.recording) for key, timelapse in self.timelapses.items()},
         )

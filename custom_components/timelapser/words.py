@@ -49,6 +49,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def local_date(moment: datetime) -> str:
+    """Return the day of an aware datetime where the installation is."""
+    return f"{dt_util.as_local(moment):%Y-%m-%d}"
+
+
 def local_time(moment: datetime) -> str:
     """Return an aware datetime as the installation's wall clock shows it, to the minute."""
     return f"{dt_util.as_local(moment):%Y-%m-%d %H:%M}"

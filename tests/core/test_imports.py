@@ -20,7 +20,7 @@ LAYERS = [
     {"engine"},
     {"capture", "pacing", "planner", "probe", "publisher", "timer", "watch"},
     {"bus", "camera_state", "storage_watch"},
-    {"announcer", "camera_issues", "lookout"},
+    {"announcer", "camera_issues", "foresight", "lookout"},
     {"coordinator"},
     {"devices", "entity", "media_root", "flow_schema", "preview", "purge", "services", "timelapse_flow", "upkeep"}
     | {

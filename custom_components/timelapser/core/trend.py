@@ -32,7 +32,7 @@ NORMAL: Final = 1.4826
 """Standard deviation of a normal distribution in median absolute deviations."""
 NOTICEABLE: Final = 0.25
 """Signal (1 is bad) that the newest day must have reached: what is below is often weather."""
-BEYOND: Final = 0.1
+BEYOND: Final = 0.05
 """By how much the two newest days must be above all those before the window."""
 NEWEST: Final = 3
 """Newest days by themselves, over which it must still rise: a step, such as snow, does not."""
