@@ -56,7 +56,7 @@ def jobs(split: str, seeds: int, days: int) -> list[Job]:
     return [Job(scenes[seed * len(scenes) // seeds % len(scenes)], seed, days, seed < BUSY) for seed in range(seeds)]
 
 
-def _begin() -> None:
+def prepare() -> None:
     """Prepare a process: the pictures are drawn with OpenCV, and judged without, as most installations have to."""
     os.nice(5)
     import cv2  # noqa: PLC0415 - not in the process that only hands out work
@@ -179,7 +179,7 @@ def measure(work: Sequence[Job], processes: int) -> Month:
     begin = perf_counter()
     series: list[Series] = []
     paced: list[Series] = []
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=prepare) as pool:
         for job, (own, at_paces) in zip(work, pool.map(_site, work), strict=True):
             series += own
             paced += at_paces
