@@ -234,3 +234,4 @@ async def test_a_cleaned_lens_ends_it(
     await look_ahead(next_slot)
     assert changes(events) == [("appeared", "dirt"), ("withdrawn", "dirt")]
     assert issues(hass) == {}
+    assert table(hass, "trends") == []

@@ -129,6 +129,16 @@ async def test_the_switch(
         ("purge_completed", {"frames": {"count": 5}, "quarantine": {"count": 2}}, "had 7 pictures removed"),
         ("capture_failed", {"code": "TL-NEW-001"}, "gave no picture: TL-NEW-001"),
         ("camera_degraded", {}, "degraded"),
+        (
+            "forecast_changed",
+            {"change": "changed", "cause": "dirt", "likely": "2026-12-24T10:00:00+00:00"},
+            "is expected to give bad pictures (dirt) from about 2026-12-24",
+        ),
+        (
+            "forecast_changed",
+            {"change": "withdrawn", "cause": "dirt", "likely": "2026-12-24T10:00:00+00:00"},
+            "is no longer expected to give bad pictures (dirt)",
+        ),
     ],
 )
 async def test_other_events(
@@ -155,4 +165,4 @@ async def test_another_device_has_none_of_it(
 
 def test_a_good_picture_has_no_line() -> None:
     assert f"{DOMAIN}_image_captured" not in MESSAGES
-    assert len(MESSAGES) == 11
+    assert len(MESSAGES) == 12

@@ -18,6 +18,8 @@ DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 IN_TIME: Final = DAY
 """Before a camera is degraded, at least."""
+GRADUAL: Final = 3 * DAY
+"""From the begin of what grows until a camera is degraded; one blotch may cover all that a scene has."""
 LINE: Final = 7 * DAY
 """Past through which a straight line is laid, as one would by hand."""
 LEAST: Final = 24
@@ -151,6 +153,13 @@ class Told:
         return self.standing(self.past.degraded - IN_TIME)
 
     @property
+    def took(self) -> timedelta:
+        """Return how long it took from the begin of what grows until the camera was degraded."""
+        assert self.past.begin is not None  # noqa: S101 - as above
+        assert self.past.degraded is not None  # noqa: S101
+        return self.past.degraded - self.past.begin
+
+    @property
     def right(self) -> bool:
         """Return whether the cause was right a day before."""
         said = self.in_time
@@ -186,6 +195,9 @@ def targets(told: Sequence[Told]) -> list[Target]:
     lines = []
     for pace in ("in weeks", "in days"):
         bad = [each for each in told if each.past.profile.endswith(pace) and each.past.degraded is not None]
+        slow = [each for each in bad if each.took >= GRADUAL]
+        words = f"{pace}: of those that took {GRADUAL // DAY} days or more"
+        lines.append(rate(words, [each.in_time is not None for each in slow], 0.8))
         for kind in ("", "dirt ", "defocus "):
             own = [each for each in bad if each.past.profile.startswith(kind)]
             lines.append(

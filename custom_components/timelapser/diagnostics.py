@@ -31,6 +31,7 @@ import PIL
 import sqlalchemy
 from sqlalchemy import Connection
 
+from .bus import describe_forecast
 from .const import (
     CONF_BATTERY,
     CONF_CAMERA,
@@ -222,6 +223,7 @@ def _condition(coordinator: CameraCoordinator) -> dict[str, Any]:
             "missed": data.missed,
         },
         "refuses_stream": state.refuses_stream,
+        "forecast": describe_forecast(data.forecast) if data.forecast else None,
         "last_capture": _iso(data.last_capture),
         "baseline": _baseline(state.baseline),
     }

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from timelapser_core.catalogue import queries
+from timelapser_core.health import Transition
 from timelapser_core.hours import KEPT, SPACING, Gathering, Hour
 from timelapser_core.models import FaultKind, Light
 from timelapser_core.ulid import new_ulid
@@ -120,6 +121,21 @@ def test_relearning_forgets_the_trend_of_that_light_and_the_forecast(catalogue, 
     do(catalogue, queries.relearn, CAMERA, b"", b"", light)
     assert sorted(hour.light for hour in kept(catalogue)) == left
     assert catalogue.read(lambda conn: queries.camera_state(conn, CAMERA)).forecast is None
+
+
+@pytest.mark.parametrize(("how", "left"), [({}, 1), ({"transition": Transition.RECOVERED}, 0)])
+def test_what_was_before_a_recovery_is_no_measure(catalogue, how, left):
+    commit(catalogue, hour(0))
+    record = replace(attempt(ulid=new_ulid()), **how)
+    catalogue.submit(lambda conn: queries.commit_attempt(conn, record)).result()
+    assert len(kept(catalogue)) == left
+
+
+@pytest.mark.parametrize(("text", "left"), [("{}", 1), (None, 0)])
+def test_the_trend_ends_with_the_forecast(catalogue, text, left):
+    commit(catalogue, hour(0))
+    do(catalogue, queries.save_forecast, CAMERA, text)
+    assert len(kept(catalogue)) == left
 
 
 @pytest.mark.parametrize(("source_key", "hours"), [("registry-1", 1), ("registry-2", 0)])

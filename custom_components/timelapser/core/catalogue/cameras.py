@@ -73,9 +73,11 @@ def camera_key(conn: Connection, camera_id: str) -> int:
 def end_degraded(conn: Connection, camera_id: str, health: str, end: IncidentEnd, now: datetime) -> tuple[RunRow, ...]:
     """Keep a state of health that is not degraded and that no picture brought about; what showed the former goes.
 
-    What was paused for it goes on, and is returned.
+    So does the trend that led there. What was paused for it goes on, and is returned.
     """
     seq = camera_key(conn, camera_id)
+    if conn.execute(select(cameras.c.evidence).where(cameras.c.seq == seq)).scalar() is not None:
+        forget_trend(conn, seq)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(health=health, evidence=None))
     close(conn, seq, [IncidentKind.DEGRADED], end, now)
     return release(conn, seq, now)
@@ -87,8 +89,11 @@ def release_held(conn: Connection, camera_id: str, now: datetime) -> tuple[RunRo
 
 
 def save_forecast(conn: Connection, camera_id: str, forecast: str | None) -> None:
-    """Keep the forecast (JSON) that stands, or that there is none."""
-    conn.execute(update(cameras).where(cameras.c.seq == camera_key(conn, camera_id)).values(forecast=forecast))
+    """Keep the forecast (JSON) that stands; when none does any more, its trend is over too."""
+    seq = camera_key(conn, camera_id)
+    if forecast is None:
+        forget_trend(conn, seq)
+    conn.execute(update(cameras).where(cameras.c.seq == seq).values(forecast=forecast))
 
 
 def relearn(conn: Connection, camera_id: str, baseline: bytes, normal: bytes, light: Light | None) -> None:
@@ -124,7 +129,9 @@ def storage_bytes(conn: Connection) -> int:
 def mark_camera_removed(conn: Connection, camera_id: str, now: datetime) -> None:
     """Put a camera with all its timelapses into the archive; their runs are completed."""
     seq = camera_key(conn, camera_id)
-    conn.execute(update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None, reference=None))
+    conn.execute(
+        update(cameras).where(cameras.c.seq == seq).values(removed_at=now, evidence=None, reference=None, forecast=None)
+    )
     close(conn, seq, IncidentKind, IncidentEnd.REMOVED, now)
     active = select(timelapses.c.id).where(timelapses.c.camera_seq == seq, timelapses.c.removed_at.is_(None))
     for timelapse_id in conn.execute(active).scalars().all():

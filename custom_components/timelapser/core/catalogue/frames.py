@@ -34,7 +34,7 @@ from .incidents import follow
 from .records import AttemptRecord, AttemptRow, CommitResult, Deleted, FrameRecord, RunRow, StoredFile
 from .runs import image_counts, run_keys
 from .schema import attempts, cameras, doomed, frames, run_frames, runs, timelapses
-from .trends import keep_hours
+from .trends import forget_trend, keep_hours
 
 BATCH = 500
 """Rows in one statement or deletion: a write-ahead log of 256 KiB holds as many deletions on a full disk (measured)."""
@@ -104,6 +104,8 @@ def commit_attempt(conn: Connection, attempt: AttemptRecord) -> CommitResult:
         changes["forecast"] = None
     if changes:
         conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(**changes))
+    if attempt.transition is Transition.RECOVERED:
+        forget_trend(conn, camera_seq)
     keep_hours(conn, camera_seq, attempt.hours)
     if attempt.missed is not None:
         add_missed(conn, attempt.camera_id, *attempt.missed)

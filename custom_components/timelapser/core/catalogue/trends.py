@@ -55,7 +55,10 @@ def hours_of(conn: Connection, camera_id: str) -> list[Hour]:
 
 
 def forget_trend(conn: Connection, camera_seq: int, light: Light | None = None) -> None:
-    """Forget the hours of a camera (by its key) in a light mode, or in all, and the forecast."""
+    """Forget the hours of a camera (by its key) in a light mode, or in all, and the forecast.
+
+    So it is when a camera was mended: how bad it was is no measure of what comes next.
+    """
     own = delete(trends).where(trends.c.camera_seq == camera_seq)
     conn.execute(own if light is None else own.where(trends.c.light == light))
     conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(forecast=None))
