@@ -230,7 +230,7 @@ async def test_a_cleaned_lens_ends_it(
     await live(camera_entry, dirt=CREEPING)
     await look_ahead(next_slot)
     assert list(issues(hass)) == ["camera_forecast_dirt"]
-    await live(camera_entry, days=1.5, dirt=FLAT)
+    await live(camera_entry, days=3.5, dirt=FLAT)
     await look_ahead(next_slot)
     assert changes(events) == [("appeared", "dirt"), ("withdrawn", "dirt")]
     assert issues(hass) == {}

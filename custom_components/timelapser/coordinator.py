@@ -20,12 +20,7 @@ from .bus import describe
 from .camera_issues import CameraIssues
 from .camera_state import CameraState
 from .capture import Attempt, Capturer, Request
-from .const import (
-    CONF_CAMERA,
-    DOMAIN,
-    EVENT_RUN_STARTED,
-    SUBENTRY_TIMELAPSE,
-)
+from .const import CONF_CAMERA, DOMAIN, EVENT_RUN_STARTED, SUBENTRY_TIMELAPSE
 from .core.catalogue.records import RunRow
 from .core.errors import Code, TimelapserError
 from .core.health import reset_quality

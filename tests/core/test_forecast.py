@@ -193,6 +193,10 @@ def test_a_forecast_stands_until_it_moves_by_much() -> None:
     assert moved.likely < standing.likely - DAY
 
 
+def _daily(start: int, end: int) -> list[datetime]:
+    return [BEGIN + day * DAY for day in range(start, end)]
+
+
 def _hourly(start: int, end: int) -> list[datetime]:
     return [BEGIN + timedelta(hours=hour) for hour in range(start * 24, end * 24)]
 
@@ -203,8 +207,9 @@ def test_it_stands_through_a_day_without_a_trend_and_ends_when_it_is_mended() ->
     halted = lived(24, lambda day: growing(0.05)(min(day, 20)))
     assert foresee(halted, BEGIN + 24 * DAY) is None
     assert foresee(halted, BEGIN + 24 * DAY, standing) is standing
-    cleaned = lived(24, lambda day: growing(0.05)(day) if day < 22 else level * MENDED * 0.5)
-    assert foresee(cleaned, BEGIN + 24 * DAY, standing) is None
+    cleaned = lived(25, lambda day: growing(0.05)(day) if day < 21 else level * MENDED * 0.5)
+    by_day = [foresee([hour for hour in cleaned if hour.at < now], now, standing) for now in _daily(22, 26)]
+    assert by_day == [standing, standing, None, None]
     assert foresee(halted, standing.latest + OVERDUE, standing) is standing
     assert foresee(halted, standing.latest + OVERDUE + DAY, standing) is None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .hours import KEPT, Hour
 from .models import FaultKind, Light
-from .trend import HOURS, Days, Trend, levels_of, rises
+from .trend import HOURS, NEWEST, Days, Trend, levels_of, rises
 
 BAD: Final = 1.0
 """Closeness at which pictures are bad."""
@@ -24,7 +24,8 @@ HORIZON: Final = timedelta(days=30)
 WIDEST: Final = timedelta(days=90)
 """How far ahead the latest one may be: what is less sure says nothing."""
 MENDED: Final = 0.5
-"""Part of its closeness under which what was foretold is over: the lens was cleaned, or it was weather after all."""
+"""Part of its closeness under which the newest days must all be until it is over: the lens was cleaned, or it was
+weather. One day of fog, in which nothing looks blurred, is no cleaning."""
 OVERDUE: Final = timedelta(days=3)
 """Time after the latest instant in which it may still come true."""
 MOVED: Final = (timedelta(days=1), 0.25)
@@ -134,8 +135,9 @@ def _holds(standing: Forecast, days: Days | None, now: datetime) -> bool:
     """Return whether nothing speaks against a forecast; a camera that shows nothing at present says nothing either."""
     if now > standing.latest + OVERDUE:
         return False
-    newest = None if days is None else float(levels_of(days)[-1])
-    return newest is None or not newest < MENDED * standing.closeness
+    newest = np.empty(0) if days is None else levels_of(days)[-NEWEST:]
+    newest = newest[np.isfinite(newest)]
+    return not newest.size or float(newest.max()) >= MENDED * standing.closeness
 
 
 def _forecast(kind: FaultKind, light: Light, trends: Sequence[Trend], now: datetime) -> Forecast | None:

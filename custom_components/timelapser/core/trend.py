@@ -18,28 +18,30 @@ type Levels = NDArray[np.float64]
 """(days,): a signal by day as if each had all hours."""
 
 HOURS: Final = 24
-WINDOWS: Final = (5, 8, 14, 28)
+WINDOWS: Final = (4, 5, 8, 14, 28)
 """Days over which a trend is looked for: a lens that works loose in a week, and dirt that takes a month."""
 FULL: Final = 0.8
-"""Part of a window's days that must be known."""
+"""Part of a window's days that must be known, and of their pairs that must have an hour in common."""
 BEFORE: Final = (3, 0.5)
 """Days before a window that must be known, to tell what is usual: so many, and this part of the window."""
-CERTAIN: Final = 2.0
-"""Standard deviations of Kendall's S from which a rise is no chance."""
+CERTAIN: Final = 1.6
+"""Standard deviations of Kendall's S from which a rise is hardly chance: each of four days above the one before."""
 Z95: Final = 1.96
 """Standard deviations of Kendall's S at the ends of a 95 % interval."""
 NORMAL: Final = 1.4826
 """Standard deviation of a normal distribution in median absolute deviations."""
 NOTICEABLE: Final = 0.25
 """Signal (1 is bad) that the newest day must have reached: what is below is often weather."""
-BEYOND: Final = 0.05
-"""By how much the two newest days must be above all those before the window."""
+BEYOND: Final = 0.15
+"""By how much the newest day must be above all those before the window: weather that was there before is none."""
 NEWEST: Final = 3
-"""Newest days by themselves, over which it must still rise: a step, such as snow, does not."""
+"""Newest days by themselves, half a window at most, over which it must still rise: a step, such as snow, does not."""
 STEADY: Final = 0.35
 """Part of the whole slope that they must have."""
 
 
+BEYOND_BEFORE: Final = 0.04
+"""The same of the day before: one foggy day is no rise."""
 FASTER: Final = 1.5
 """Times the newest days' slope that must be reckoned with: what a focus costs goes with the square of its error."""
 
@@ -88,21 +90,24 @@ def _rise(days: Days, levels: Levels, window: int) -> Trend | None:
     if before.size < max(BEFORE[0], BEFORE[1] * window) or at.size < math.ceil(FULL * window):
         return None
     slopes = _slopes(days[at], at)
+    if slopes.size < FULL * at.size * (at.size - 1) / 2:
+        return None
     deviation = math.sqrt(at.size * (at.size - 1) * (2 * at.size + 5) / 18)
     cut = max(0, math.floor((slopes.size - Z95 * deviation) / 2))
     lower, slope, upper = float(slopes[cut]), float(np.median(slopes)), float(slopes[slopes.size - 1 - cut])
     if float(np.sign(slopes).sum()) - 1 < CERTAIN * deviation or lower <= 0:
         return None
-    newest = at[at >= window - NEWEST]
-    late = float(np.median(_slopes(days[newest], newest))) if newest.size >= NEWEST - 1 else 0.0
-    if late < STEADY * slope:
+    newest = at[at >= window - min(NEWEST, window // 2)]
+    late = _slopes(days[newest], newest)
+    if not late.size or (steady := float(np.median(late))) < STEADY * slope:
         return None
     now = (own + slope * np.arange(window - 1, -1, -1))[at]
     level = float(np.median(now[-newest.size :]))
     off = Z95 * NORMAL * float(np.median(np.abs(now - np.median(now)))) / math.sqrt(newest.size)
-    if level < NOTICEABLE or float(own[newest[-2:]].min()) < float(before.max()) + BEYOND:
+    above = own[at[-2:]] - before.max()
+    if level < NOTICEABLE or above[1] < BEYOND or above[0] < BEYOND_BEFORE:
         return None
-    return Trend(level, off, slope, lower, max(upper, FASTER * late))
+    return Trend(level, off, slope, lower, max(upper, FASTER * steady))
 
 
 def _slopes(days: Days, at: NDArray[np.intp]) -> NDArray[np.float64]:
