@@ -32,7 +32,7 @@ NORMAL: Final = 1.4826
 """Standard deviation of a normal distribution in median absolute deviations."""
 NOTICEABLE: Final = 0.25
 """Signal (1 is bad) that the newest day must have reached: what is below is often weather."""
-BEYOND: Final = 0.15
+BEYOND: Final = 0.2
 """By how much the newest day must be above all those before the window: weather that was there before is none."""
 NEWEST: Final = 3
 """Newest days by themselves, half a window at most, over which it must still rise: a step, such as snow, does not."""
