@@ -5,12 +5,12 @@ import json
 import random
 
 import pytest
-from timelapser_core.catalogue import queries
+from timelapser_core.catalogue import queries, rebuild
 from timelapser_core.catalogue.incidents import INCIDENTS_KEPT
 from timelapser_core.degradation import Degradation
 from timelapser_core.errors import Code
 from timelapser_core.health import HealthState, Transition, bad_share, evidence_of, observe
-from timelapser_core.models import FaultKind, IncidentEnd, IncidentKind, Outcome, QualityPolicy
+from timelapser_core.models import FaultKind, IncidentEnd, IncidentKind, Outcome, QualityPolicy, RunState
 
 from .archive import CAMERA, NOW, attempt, open_catalogue
 
@@ -193,6 +193,20 @@ def test_the_newest_are_kept(camera, monkeypatch):
     assert camera.listed(since=third.ended_at + STEP) == found[:2]
     camera.says("bbbbb")
     assert len(camera.listed(since=at(10**6))) == 1, "one that is under way had not ended by then"
+
+
+def test_what_is_paused_for_an_incident_goes_on_after_a_lost_catalogue(camera):
+    (before,) = camera.catalogue.read(rebuild.indexes)
+    camera.says("bbbb")
+    camera.bad(hold=True)
+    (row,) = camera.catalogue.read(lambda conn: queries.timelapse_states(conn, CAMERA))
+    assert (row.held, row.paused, row.run.state) == (True, True, RunState.PAUSED)
+    (index,) = camera.catalogue.read(rebuild.indexes)
+    assert index == before
+    camera.catalogue.submit(lambda conn: queries.set_paused(conn, row.id, True, at(99))).result()
+    (index,) = camera.catalogue.read(rebuild.indexes)
+    assert index.timelapses[0].paused, "what a person paused stays so"
+    assert index.timelapses[0].runs[0].state is RunState.PAUSED
 
 
 @pytest.mark.parametrize("seed", range(3))

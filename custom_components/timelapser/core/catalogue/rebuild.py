@@ -1,7 +1,7 @@
 """What makes a lost catalogue again: the cameras and runs of their indexes, and stills older than every other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 import json
 from typing import Any
@@ -96,10 +96,12 @@ def indexes(conn: Connection, camera_id: str | None = None) -> list[CameraIndex]
         wanted = wanted.where(cameras.c.id == camera_id)
     found = []
     for camera in conn.execute(wanted).mappings().all():
-        of_camera = select(timelapses.c.seq, *(timelapses.c[name] for name in _TIMELAPSE))
+        of_camera = select(timelapses.c.seq, timelapses.c.held, *(timelapses.c[name] for name in _TIMELAPSE))
         rows = conn.execute(of_camera.where(timelapses.c.camera_seq == camera["seq"]).order_by(timelapses.c.seq))
         items = [
-            TimelapseIndex(**{name: row[name] for name in _TIMELAPSE}, runs=_runs(conn, row["seq"]))
+            _unheld(
+                TimelapseIndex(**{name: row[name] for name in _TIMELAPSE}, runs=_runs(conn, row["seq"])), row["held"]
+            )
             for row in rows.mappings().all()
         ]
         found.append(CameraIndex(**{name: camera[name] for name in _CAMERA}, timelapses=tuple(items)))
@@ -179,6 +181,14 @@ def _make_runs(conn: Connection, camera_id: str, orphan: Orphan, now: datetime) 
 def _runs(conn: Connection, timelapse_seq: int) -> tuple[RunIndex, ...]:
     rows = select(*(runs.c[name] for name in _RUN)).where(runs.c.timelapse_seq == timelapse_seq).order_by(runs.c.seq)
     return tuple(RunIndex(**row) for row in conn.execute(rows).mappings())
+
+
+def _unheld(timelapse: TimelapseIndex, held: bool | None) -> TimelapseIndex:
+    """Return a timelapse as it is without a hold: nothing would end one when health is lost with the catalogue."""
+    if not held:
+        return timelapse
+    running = [replace(run, state=RunState.RUNNING) if run.state is RunState.PAUSED else run for run in timelapse.runs]
+    return replace(timelapse, paused=False, runs=tuple(running))
 
 
 def _key(conn: Connection, table: Any, **where: str) -> int | None:
