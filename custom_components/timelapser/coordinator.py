@@ -1,8 +1,7 @@
-"""The coordinator of one camera: its timer, its lock, and the snapshot that entities show."""
+"""The coordinator of one camera: its timer, its attempts, and the snapshot that entities show."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 import logging
@@ -28,7 +27,7 @@ from .core.models import IncidentEnd, Outcome, Reason, RunState, SceneContext
 from .core.readiness import Facts, StorageState, decide
 from .core.ulid import new_ulid
 from .engine import Engine
-from .exceptions import attempt_error, not_loaded, rate_limited
+from .exceptions import attempt_error, rate_limited
 from .fetch import Fetcher, SourceCamera
 from .foresight import Foresight
 from .lookout import Lookout, Rhythm
@@ -40,6 +39,7 @@ from .snapshot import CameraSnapshot
 from .storage_watch import async_storage_watch
 from .sun import sun_elevation
 from .timer import Timer
+from .turns import Turns
 from .watch import SourceWatch
 
 _LOGGER = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.planner = Planner(hass, schedules, Pacer(hass, bounds, lambda: self.state.health.quality.degraded))
         self.data = CameraSnapshot()
         self._fetcher: Fetcher | None = None
-        self._lock = asyncio.Lock()
+        self.turns = Turns(hass, entry)
         self.announcer = Announcer(hass, entry, self.source, self.state)
         self._issues = CameraIssues(hass, entry, self.source, self.state)
         self._lookout = Lookout(entry, self.source, self.state, self._rhythm)
@@ -94,11 +94,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
         self._timer = Timer(hass, self._async_wake, self._async_clock_set_back)
         self._task: asyncio.Task[None] | None = None
-        self._running: asyncio.Task[Attempt] | None = None
         self._started_at: datetime | None = None
         self._manual_at: datetime | None = None
         self._ticking = False
-        self._stopped = False
 
     # Life cycle
 
@@ -125,7 +123,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def _async_begin(self, _hass: HomeAssistant) -> None:
         """Count what was missed while nothing ran, and start the timer."""
-        if self._stopped:
+        if self.turns.stopped:
             return
         now = dt_util.utcnow()
         self._started_at = now
@@ -157,11 +155,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def async_stop(self) -> None:
         """Stop the timer and end a running attempt; nothing of it remains half done."""
-        self._stopped = True
+        running = self.turns.stop()
         self._timer.stop()
         self._publisher.stop()
         self._issues.stop()
-        tasks = [task for task in (self._task, self._running) if task is not None]
+        tasks = [task for task in (self._task, running) if task is not None]
         reading = self._fetcher.cancel() if self._fetcher is not None else None
         for task in tasks:
             task.cancel()
@@ -200,7 +198,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self._ticking:
             return
         self._timer.stop()
-        if self._stopped or self._started_at is None:
+        if self.turns.stopped or self._started_at is None:
             return
         now = dt_util.utcnow()
         wakes = (self.planner.next_wake(now), self._lookout.wake(now))
@@ -243,7 +241,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             _LOGGER.warning("%s: the slot could not be handled: %s", self.name, err)
         finally:
             self._ticking = False
-            if not self._stopped:
+            if not self.turns.stopped:
                 for timelapse_id, slot in due.items():
                     self.planner.advance(timelapse_id, slot.at)
                 self.planner.repace(dt_util.utcnow())
@@ -275,9 +273,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         parent: Context | None = None,
     ) -> Attempt:
         """Make one attempt for all timelapses that are due, and tell of it."""
-        async with self.locked():
+        async with self.turns.taken():
             request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
-            attempt = await self._async_own(self._capturer.async_attempt(request))
+            attempt = await self.turns.async_run(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
             self._lookout.note(attempt, self.policy)
             self.planner.pacer.note(timelapse_ids, attempt.evaluation)
@@ -295,26 +293,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         for run in runs:
             self.announcer.held(run, cid, parent)
             self.async_run_changed(run.timelapse_id)
-
-    @asynccontextmanager
-    async def locked(self) -> AsyncIterator[None]:
-        """Wait for a running attempt; who waited while the camera was unloaded is told."""
-        async with self._lock:
-            if self._stopped:
-                raise not_loaded(self.name)
-            yield
-
-    async def _async_own(self, work: Coroutine[Any, Any, Attempt]) -> Attempt:
-        """Run an attempt as a task of the entry, which ends with it; who called is told, not cancelled."""
-        self._running = self.config_entry.async_create_background_task(self.hass, work, f"{DOMAIN} attempt {self.name}")
-        try:
-            return await self._running
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                self._running.cancel()
-                raise
-            raise not_loaded(self.name) from None
 
     def _request(self, slot_at: datetime, timelapse_ids: list[str], budget_s: float, *, keep: bool) -> Request:
         """Return what an attempt starts from."""
@@ -368,9 +346,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def async_look(self, budget_s: float = MIN_BUDGET_S) -> Attempt:
         """Fetch and score now; nothing is kept and nothing counts."""
-        async with self.locked():
+        async with self.turns.taken():
             request = self._request(dt_util.utcnow(), [], budget_s, keep=False)
-            return await self._async_own(self._capturer.async_look(request))
+            return await self.turns.async_run(self._capturer.async_look(request))
 
     async def async_evaluate(self) -> dict[str, Any]:
         """Fetch and score now, and describe what was found."""
@@ -383,7 +361,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self, context: Context | None = None, *, end: IncidentEnd = IncidentEnd.RESET
     ) -> dict[str, Any]:
         """Leave degraded mode and begin the count of bad frames anew."""
-        async with self.locked():
+        async with self.turns.taken():
             changed = self.state.health.quality.degraded
             released = await self.state.async_end_degraded(reset_quality(self.state.health), end)
         self.planner.repace(dt_util.utcnow())
@@ -404,8 +382,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def async_recount(self) -> None:
         """Show the counts anew after stills were removed; between attempts, so that none of theirs is undone."""
-        async with self._lock:
-            if self._stopped:
+        async with self.turns.lock:
+            if self.turns.stopped:
                 return
             await self.state.async_recount()
         self._publish(force=True)
@@ -419,11 +397,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._capturer.judge_by(self.policy)
         self._publish(force=True)
         return True
-
-    @property
-    def stopped(self) -> bool:
-        """Return whether the camera is unloaded or about to be."""
-        return self._stopped
 
     # Publishing
 
@@ -440,7 +413,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     @callback
     def _follow_issues(self) -> None:
         """Bring the camera's issues in step, once Home Assistant has started."""
-        if self._started_at is not None and not self._stopped:
+        if self._started_at is not None and not self.turns.stopped:
             self._issues.follow(max(timedelta(), self._started_at + START_GRACE - dt_util.utcnow()))
 
     def _snapshot(self, now: datetime) -> CameraSnapshot:

@@ -19,7 +19,7 @@ RELEARN_FIELDS: Final[VolDictType] = {vol.Optional(FIELD_LIGHT): vol.Coerce(Ligh
 
 async def async_relearn(coordinator: CameraCoordinator, light: Light | None = None) -> dict[str, Any]:
     """Forget what is normal for a camera in a light mode, or in all, and answer how much that was."""
-    async with coordinator.locked():
+    async with coordinator.turns.taken():
         forgotten = await coordinator.state.async_relearn(light)
     await coordinator.async_recount()
     return {"forgotten": {mode.value: count for mode, count in forgotten.items()}}

@@ -135,7 +135,7 @@ async def async_apply(
 
 async def _async_run[T](coordinator: CameraCoordinator, job: Callable[[], T], *, files: bool = False) -> T:
     """Run a job of the catalogue, or one of the files; who asked is told when the camera or the pool goes meanwhile."""
-    if coordinator.stopped:
+    if coordinator.turns.stopped:
         raise not_loaded(coordinator.name)
     engine = coordinator.engine
     try:

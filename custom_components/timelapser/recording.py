@@ -14,7 +14,7 @@ async def async_start_run(
 ) -> tuple[RunRow | None, RunRow]:
     """Complete the run under way and begin a new one, between two attempts; return both."""
     with translated() as cid:
-        async with coordinator.locked():
+        async with coordinator.turns.taken():
             completed, run = await coordinator.state.async_start_run(timelapse_id, name)
         if completed is not None:
             coordinator.announcer.run(EVENT_RUN_COMPLETED, completed, cid, context)
@@ -28,7 +28,7 @@ async def async_complete_run(
 ) -> RunRow | None:
     """Complete the run under way, after an attempt that is on its way; return it, None when there is none."""
     with translated() as cid:
-        async with coordinator.locked():
+        async with coordinator.turns.taken():
             run = await coordinator.state.async_complete_run(timelapse_id)
         if run is None:
             return None

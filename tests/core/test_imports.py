@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot"},
     {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
-    {"capture", "pacing", "planner", "probe", "publisher", "timer", "watch"},
+    {"capture", "pacing", "planner", "probe", "publisher", "timer", "turns", "watch"},
     {"bus", "camera_state", "storage_watch"},
     {"announcer", "camera_issues", "foresight", "lookout"},
     {"coordinator"},
