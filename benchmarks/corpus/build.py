@@ -14,10 +14,10 @@ from typing import Final
 
 import cv2
 
-from . import clean, decay, jpegs, sensor, sequences, streams
+from . import clean, decay, jpegs, sensor, sequences, stills, streams
 from .items import MANIFEST, Item, write
-from .light import Rng, picture, plane, randomness
-from .sources import SCENES, Place, Rgb, Scene, Split, fetch, load
+from .light import plane, randomness
+from .sources import SCENES, Place, Scene, Split, fetch, load
 from .where import FILES, PICTURES
 
 VERSION: Final = "3"
@@ -30,12 +30,6 @@ TRIES: Final = 18
 """Damages of each scene: their extent is a matter of luck, and what nobody could see is left out."""
 
 _VERSION_FILE: Final = "version"
-
-
-def _base(scene: Scene, view: Rgb, rng: Rng, bases: Sequence[str] = sensor.BASES) -> Rgb:
-    """Return a clean picture, of any kind that this scene can have."""
-    names = [name for name in bases if clean.possible(scene.place, name)]
-    return picture(clean.CLEAN[str(rng.choice(names))](view, rng))
 
 
 def _item(scene: Scene, name: str, file: str, severity: int | None = None) -> Item:
@@ -68,16 +62,12 @@ class _Quota:
 
 def _clean(scene: Scene, folder: Path) -> Iterator[Item]:
     view = load(FILES, scene)
-    for name, make in clean.CLEAN.items():
+    for name in clean.CLEAN:
         if not clean.possible(scene.place, name):
             continue
         for number in range(CLEAN_EACH):
-            rng = randomness(scene.name, "clean", name, str(number))
-            values = streams.low_bitrate(view, rng) if name == "low_bitrate" else make(view, rng)
-            quality = int(rng.integers(14, 34)) if name == "strong_jpeg" else None
-            data = jpegs.encode(values, rng, quality=quality)
             file = f"{name}-{number}.jpg"
-            (folder / file).write_bytes(jpegs.tail(data, rng) if name == "tail" else data)
+            (folder / file).write_bytes(stills.whole(scene, view, name, number))
             yield _item(scene, name, file)
 
 
@@ -89,13 +79,11 @@ def _sensor(scene: Scene, folder: Path) -> Iterator[Item]:
         for severity in range(3):
             found = 0
             for number in range(TRIES):
-                rng = randomness(scene.name, "sensor", name, str(severity), str(number))
-                base = _base(scene, view, rng, fault.bases)
-                damaged = fault.damage(plane(base), rng, severity)
-                if jpegs.damage(picture(damaged), (base,)) < jpegs.SEEN:
+                data, seen = stills.damaged(scene, view, name, severity, number)
+                if seen < jpegs.SEEN:
                     continue
                 file = f"{name}-{severity}-{number}.jpg"
-                (folder / file).write_bytes(jpegs.encode(damaged, rng))
+                (folder / file).write_bytes(data)
                 yield replace(_item(scene, name, file, severity), hard=fault.hard)
                 found += 1
                 if found == FAULTS_EACH:
@@ -105,7 +93,7 @@ def _sensor(scene: Scene, folder: Path) -> Iterator[Item]:
 def _jpegs(scene: Scene, folder: Path) -> Iterator[Item]:
     view = load(FILES, scene)
     rng = randomness(scene.name, "jpegs")
-    pool = [jpegs.encode(plane(_base(scene, view, rng)), rng) for _ in range(TRIES)]
+    pool = [jpegs.encode(plane(stills.base(scene, view, rng)), rng) for _ in range(TRIES)]
     shown = [jpegs.decoded(whole) for whole in pool]
     for name, fault in jpegs.FAULTS.items():
         quota = _Quota()
@@ -135,7 +123,7 @@ def _streams(scene: Scene, folder: Path) -> Iterator[Item]:
     view = load(FILES, scene)
     for codec in ("h264", "hevc", "mjpeg"):
         rng = randomness(scene.name, codec)
-        shots = [streams.encode(streams.motion(_base(scene, view, rng), rng), codec, rng) for _ in range(2)]
+        shots = [streams.encode(streams.motion(stills.base(scene, view, rng), rng), codec, rng) for _ in range(2)]
         for number, stream in enumerate(shots):
             file = f"{codec}-{number}.{codec}"
             (folder / file).write_bytes(stream.data)

@@ -42,8 +42,8 @@ def picture(values: Plane) -> Rgb:
 
 def noisy(values: Plane, rng: Rng, *, read: float, shot: float = 0.0) -> Plane:
     """Add sensor noise: ``read`` grey levels everywhere, ``shot`` more at white (its variance grows with the light)."""
-    begin = int(rng.integers(0, BANK - values.size))
-    drawn = _bank()[begin : begin + values.size].reshape(values.shape)
+    begin = int(rng.integers(0, max(1, BANK - values.size)))
+    drawn = np.resize(_bank()[begin : begin + values.size], values.shape)
     if not shot:
         return values + drawn * np.float32(read)
     variance = np.clip(values, 0, 255)
@@ -56,7 +56,7 @@ def noisy(values: Plane, rng: Rng, *, read: float, shot: float = 0.0) -> Plane:
 
 
 BANK: Final = 9_000_000
-"""Noise drawn once: three pictures' worth, from which each takes its own part."""
+"""Noise drawn once: three pictures' worth, from which each takes its own part; the largest take it several times."""
 
 
 @lru_cache

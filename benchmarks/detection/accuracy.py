@@ -51,14 +51,14 @@ def measure(options: Namespace) -> Findings:
         _say("single pictures judged", begin)
         series = runner.series(work)
         _say("cameras judged", begin)
-        sized = [] if options.quick else runner.sizes(singles)
     rows = singles + series
     asked = [*tables.targets(Groups.of(rows)), tables.memory(series)]
     stages = {"without OpenCV": tables.stages(singles)}
     if options.quick:
         return Findings(rows, asked, stages, {}, {}, {})
-    _say("sizes judged", begin)
     with Runner(options.jobs, opencv=True) as runner:
+        sized = runner.sizes(singles)
+        _say("sizes judged", begin)
         others = runner.singles(work)
         _say("single pictures judged with OpenCV", begin)
         looked = runner.peers(work)

@@ -1,6 +1,6 @@
 """Judges the corpus as the product would: single pictures, streams by the capture layer, series with what is learnt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import importlib
@@ -84,8 +84,8 @@ def _as_sent(data: bytes, codec: str | None) -> bytes:
 class Judge:
     """Asks a detector; by default the product's, at medium sensitivity with everything that it has."""
 
-    def __init__(self, detector: Any = None, *, still: Callable[[bytes], bytes] | None = None) -> None:
-        """Load the core; ``still`` changes every picture before it is judged."""
+    def __init__(self, detector: Any = None) -> None:
+        """Load the core."""
         load_core()
         detection = importlib.import_module("timelapser_core.detection")
         errors = importlib.import_module("timelapser_core.errors")
@@ -95,17 +95,17 @@ class Judge:
         self._image_error: type[Exception] = errors.ImageError
         self._error: type[Exception] = errors.TimelapserError
         self._detector = detection.Detector("medium", heavy=True) if detector is None else detector
-        self._still = still
         models = self._models
         self._snapshot = models.FetchEvidence(strategy=models.FetchStrategy.SNAPSHOT, freshness=models.Freshness.PROVEN)
 
     def single(self, picture: Picture) -> Row:
         """Judge one picture with nothing known of its camera."""
         path, item = picture
-        if item.codec is not None:
-            return self._stream(path, item)
-        data = path.read_bytes()
-        row, _ = self._look(picture, self._still(data) if self._still else data, self._snapshot)
+        return self.other(picture, path.read_bytes()) if item.codec is None else self._stream(path, item)
+
+    def other(self, picture: Picture, data: bytes) -> Row:
+        """Judge other bytes in the place of one picture."""
+        row, _ = self._look(picture, data, self._snapshot)
         return row
 
     def _stream(self, path: Path, item: Item) -> Row:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-import io
 import itertools
 import multiprocessing
 import os
@@ -12,7 +10,7 @@ from pathlib import Path
 import sys
 from typing import Final, Self
 
-from benchmarks.corpus.items import read
+from benchmarks.corpus.items import Item, read
 
 from .judge import FROZEN, STILL, Judge, Picture, Row
 
@@ -111,21 +109,29 @@ def _freezes(pictures: Sequence[Picture]) -> list[tuple[str, bool]]:
 
 
 def _sizes(pictures: Sequence[Picture]) -> list[tuple[str, list[Row]]]:
-    """Judge pictures in several sizes, with a sensor's noise in each."""
+    """Judge pictures in several sizes: the view is scaled, and all that sensor, lens and encoder do is made anew."""
     import numpy as np  # noqa: PLC0415 - not in the process that only hands out work
     from PIL import Image  # noqa: PLC0415
 
-    def resized(data: bytes, height: int) -> bytes:
-        with Image.open(io.BytesIO(data)) as image:
-            shown = image.convert("RGB").resize((height * 16 // 9, height), Image.Resampling.LANCZOS)
-        noise = np.random.default_rng(height).standard_normal((*shown.size[::-1], 1), np.float32)
-        target = io.BytesIO()
-        noisy = np.clip(np.asarray(shown) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(noisy).save(target, "JPEG", quality=85)
-        return target.getvalue()
+    from benchmarks.corpus import stills  # noqa: PLC0415 - needs OpenCV
+    from benchmarks.corpus.sources import SCENES, load  # noqa: PLC0415
+    from benchmarks.corpus.where import FILES  # noqa: PLC0415
 
-    judges = [Judge(still=partial(resized, height=height)) for height in HEIGHTS]
-    return [(str(picture[0]), [judge.single(picture) for judge in judges]) for picture in pictures]
+    scenes = {scene.name: scene for scene in SCENES}
+
+    def sized(path: Path, item: Item, height: int) -> bytes:
+        scene = scenes[item.scene]
+        view = Image.fromarray(load(FILES, scene)).resize((height * 16 // 9, height), Image.Resampling.LANCZOS)
+        number = int(path.stem.rpartition("-")[2])
+        if item.severity is None:
+            return stills.whole(scene, np.asarray(view), item.name, number)
+        return stills.damaged(scene, np.asarray(view), item.name, item.severity, number)[0]
+
+    judge = _JUDGE[0]
+    return [
+        (str(path), [judge.other((path, item), sized(path, item, height)) for height in HEIGHTS])
+        for path, item in pictures
+    ]
 
 
 def _chunks[T](values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -167,7 +173,7 @@ class Runner:
         return [found for each in self._pool.map(_freezes, work.series) for found in each]
 
     def sizes(self, rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-        """Judge some pictures in several sizes; broken data and blocks of a size have none other.
+        """Judge some pictures in several sizes; broken data has none other.
 
         Mild faults are left out: what is at the edge of a verdict is there in one size and not in the next.
         """

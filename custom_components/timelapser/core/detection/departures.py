@@ -48,6 +48,9 @@ LEAST_LIT: Final = 0.1
 """Share of the cells that must be lit so."""
 MOST_SATURATION: Final = 1.25
 """Times the usual colour: sun after rain. Less colour, down to none, is weather."""
+YOUNG_SATURATION: Final = 10.0
+"""The same beside a look that is young: it may have been learnt in fog, which leaves a tenth of the colour and its
+hue."""
 WHITE: Final = 225
 """Luma over which a cell is nearly white; fog and overcast skies are grey beside it."""
 DARKEST: Final = 4.0
@@ -115,7 +118,7 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
         compact=compact,
         new=float(appeared.mean()),
         likeness=_correlation(detail[COARSE], usual[COARSE]),
-        cast=_cast(seen, look.mean),
+        cast=_cast(seen, look.mean, YOUNG_SATURATION if look.young else MOST_SATURATION),
         brighter=float(np.log2((luma + DARKEST) / (usual_luma + DARKEST))),
         lighter=luma - usual_luma,
         white=float((seen[LUMA] > WHITE).mean() - (look.mean[LUMA] > WHITE).mean()),
@@ -165,12 +168,12 @@ def _correlation(one: Map, other: Map) -> float:
     return float(np.vdot(first, second)) / power**0.5 if power > 1e-6 else 1.0
 
 
-def _cast(seen: Map, usual: Map) -> float:
+def _cast(seen: Map, usual: Map, most: float) -> float:
     """Return the mean distance of the colours from the line between grey and the usual colour, levels."""
     lit = (seen[LUMA] > LIT[0]) & (seen[LUMA] < LIT[1])
     if float(lit.mean()) < LEAST_LIT:
         return 0.0
     blue, red, usual_blue, usual_red = (plane[lit] for plane in (seen[BLUE], seen[RED], usual[BLUE], usual[RED]))
     along = (blue * usual_blue + red * usual_red) / (usual_blue**2 + usual_red**2 + np.float32(1e-3))
-    along = np.clip(along, 0, MOST_SATURATION)
+    along = np.clip(along, 0, most)
     return float(np.hypot(blue - along * usual_blue, red - along * usual_red).mean())

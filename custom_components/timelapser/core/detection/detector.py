@@ -155,7 +155,7 @@ class Detector:
                     sun=context.sun_elevation,
                 )
                 features["detail"] = detail_of(seen.map)
-                judgement = judge(baseline.normal, seen)
+                judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
                     features |= measure_shake(measured.analysis, features["noise"])
             named = found()
@@ -165,10 +165,7 @@ class Detector:
         if decided.kept:
             baseline = baseline.learned(light, None if repeated or difference is None else difference.change)
         if seen is not None:
-            sound = is_sound(features)
-            baseline = replace(
-                baseline, normal=learned(baseline.normal, judgement, seen, kept=decided.kept, sound=sound)
-            )
+            baseline = replace(baseline, normal=learned(baseline.normal, judgement, seen, kept=decided.kept))
         return Evaluation(
             score=score,
             verdict=decided,

@@ -79,6 +79,8 @@ _HAZY: Final = (FaultKind.FILM, FaultKind.COVERED, FaultKind.DIRT)
 """Faults that take away detail, as fog does."""
 _OVER_ALL: Final = (FaultKind.BLUR, FaultKind.FILM, FaultKind.CAST, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
 """Faults that lie over the whole view, as another lamp or another mode of the camera does."""
+_OF_WEATHER: Final = (FaultKind.BLUR, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
+"""Those that a clear day seems to have beside a foggy or rainy one, which has more light and sharp streaks."""
 AGREES: Final = 0.25
 """Severity up to which a picture counts as showing the same as a pending look."""
 
@@ -88,7 +90,8 @@ class Judgement:
     """What the learned normal says: faults worst first, which look fits best (None: a pending or no one).
 
     ``known`` tells whether there was anything to compare with, ``relit`` that only the light is new, ``moved`` that the
-    camera looks elsewhere, ``young`` that the picture differs all over from a look that may itself be the exception.
+    camera looks elsewhere, ``young`` that the picture, sound by itself, differs all over from a look that may itself be
+    the exception.
     ``departure`` is that from the look of its own light, None where there is none to speak of.
     """
 
@@ -101,8 +104,11 @@ class Judgement:
     departure: Departure | None = None
 
 
-def judge(normal: Normal, seen: Seen) -> Judgement:
-    """Return what the normal of its light mode says of a picture; without one, that of the mode that is usual then."""
+def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
+    """Return what the normal of its light mode says of a picture; without one, that of the mode that is usual then.
+
+    ``sound`` tells that the picture shows nothing wrong by itself.
+    """
     usual = normal.expected(seen.when, seen.sun)
     odd_light = usual is not None and usual is not seen.light
     looks = _comparable(normal.known(seen.light), seen)
@@ -121,7 +127,7 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     own = normal.looks.get(seen.light, ())
     at = next((index for index, look in enumerate(own) if look is best), None)
     relit = _worst(faults) > AGREES and not odd_light and _is_relit(departure, seen.light)
-    young = best.young and bool(faults) and faults[0].kind in _OVER_ALL
+    young = sound and best.young and bool(faults) and faults[0].kind in _OVER_ALL
     if relit or (seen.light is not Light.DAY and not odd_light and _only_light(faults)):
         faults = tuple(_doubted(fault) for fault in faults)
     else:
@@ -129,6 +135,8 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
             faults = _doubting(faults, _IN_PLACES)
         if _is_bad(faults, _HAZY) and may_be_fog(seen.map, best.mean):
             faults = _doubting(faults, _HAZY)
+        if young:
+            faults = _doubting(faults, _OF_WEATHER)
     moved = any(fault.kind is FaultKind.MOVED and fault.severity > SOFT_LIMIT for fault in faults)
     return Judgement(
         faults,
@@ -141,16 +149,16 @@ def judge(normal: Normal, seen: Seen) -> Judgement:
     )
 
 
-def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool, sound: bool) -> Normal:
+def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> Normal:
     """Return what is normal after a picture: accepted ones teach, rejected ones only that the camera was turned.
 
     A turned camera and a new light on the known scene are first pending: 12 rejected pictures that agree make the
     former normal and the rest forgotten, 8 accepted ones the latter a look of its own. So do 8 rejected ones that are
-    ``sound`` by themselves, while what they are compared with is young: that was a lamp or a switch, and these are the
+    sound by themselves, while what they are compared with is young: that was a lamp or a switch, and these are the
     rule. Each look counts pictures only so often (``Look.learned``). What is normal stays the very same object when
     nothing was learnt.
     """
-    corrects = not kept and judgement.young and sound
+    corrects = judgement.young and not kept
     if not kept and not judgement.moved and not corrects:
         return normal
     if normal.size != seen.size:
