@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+import io
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 import pytest
 from timelapser_core.detection import Baseline
@@ -18,7 +20,7 @@ from timelapser_core.models import Verdict
 
 from benchmarks.common.page import END, NoMarksError
 from benchmarks.corpus.items import Item, write
-from benchmarks.corpus.sources import Split
+from benchmarks.corpus.sources import Scene, Split
 from benchmarks.detection import tables
 from benchmarks.detection.__main__ import main
 from benchmarks.detection.figures import Rate, auc, best_limit, wilson
@@ -213,6 +215,31 @@ def test_the_real_detector_is_what_is_asked(tmp_path: Path, damage: Callable[[by
 def test_sampling_keeps_every_class(corpus: Path) -> None:
     names = [each.name for _, each in collect(corpus, "tune", sample=2).singles]
     assert names == ["day", "black", "defocus"]
+
+
+@pytest.mark.parametrize(("name", "severity"), [("mask", None), ("night", None), ("rain", None), ("covered", 2)])
+def test_a_picture_made_in_another_size_shows_the_same(name: str, severity: int | None) -> None:
+    """What differs between its sizes is what a camera of each would do, not where the lamps hang."""
+    pytest.importorskip("cv2", reason="the corpus is built with OpenCV")
+    from benchmarks.corpus import stills
+
+    scene = Scene("yard", "yard.jpg", Split.TUNE)
+    shapes = Image.fromarray(np.random.default_rng(3).integers(0, 255, (18, 32, 3), np.uint8))
+
+    def made(number: int, height: int) -> NDArray[np.float32]:
+        view = np.asarray(shapes.resize((height * 16 // 9, height), Image.Resampling.BICUBIC))
+        if severity is None:
+            data = stills.whole(scene, view, name, number)
+        else:
+            data, _ = stills.damaged(scene, view, name, severity, number)
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.height == height
+            return np.asarray(image.convert("L").resize((64, 36), Image.Resampling.BOX), np.float32)
+
+    small = made(0, 360)
+    differs = float(np.abs(small - made(0, 1080)).mean())
+    assert differs < 1.5
+    assert np.abs(small - made(1, 360)).mean() > 2 * differs
 
 
 def test_without_a_corpus_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
