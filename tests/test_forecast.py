@@ -194,6 +194,21 @@ async def test_relearning_forgets_it(
     assert shown(hass, camera_entry)[0] == STATE_UNKNOWN
 
 
+async def test_relearning_another_light_leaves_it(
+    hass: HomeAssistant, camera_entry: MockConfigEntry, next_slot: NextSlot, events: Events
+) -> None:
+    """The control is the test above, of the light that it rests on."""
+    await live(camera_entry, blur=CREEPING)
+    await look_ahead(next_slot)
+    before, kept = shown(hass, camera_entry), table(hass, "cameras")[0]["forecast"]
+    await call(hass, "relearn", entity_id="camera.garden", light="night")
+    await hass.async_block_till_done()
+    assert changes(events) == [("appeared", "blur")]
+    assert shown(hass, camera_entry) == before
+    assert list(issues(hass)) == ["camera_forecast_blur"]
+    assert table(hass, "cameras")[0]["forecast"] == kept is not None
+
+
 async def test_a_degraded_camera_has_its_own_issue(
     hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot, events: Events
 ) -> None:

@@ -242,7 +242,9 @@ class CameraState:
         baseline, normal = left.passing().to_bytes(), left.normal.to_bytes()
         await self._engine.async_write(lambda conn: queries.relearn(conn, self._camera_id, baseline, normal, light))
         before, self.baseline = self.baseline, left
-        self.gathering, self.forecast = self.gathering.forgetting(light), None
+        self.gathering = self.gathering.forgetting(light)
+        if self.forecast is not None and self.forecast.rests_on(light):
+            self.forecast = None
         return {mode: before.accepted.get(mode, 0) for mode in Light if light in (None, mode)}
 
     def adopt(self, attempt: Attempt) -> None:

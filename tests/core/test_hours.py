@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from timelapser_core.catalogue import queries
+from timelapser_core.forecast import Forecast
 from timelapser_core.health import Transition
 from timelapser_core.hours import KEPT, SPACING, Gathering, Hour
 from timelapser_core.models import FaultKind, Light
@@ -115,12 +116,17 @@ def test_what_is_too_old_goes_with_the_next_one(catalogue):
 @pytest.mark.parametrize(
     ("light", "left"), [(None, []), (Light.DAY, [Light.NIGHT]), (Light.TWILIGHT, ["day", "night"])]
 )
-def test_relearning_forgets_the_trend_of_that_light_and_the_forecast(catalogue, light, left):
+def test_relearning_forgets_the_trend_of_that_light_and_its_forecast(catalogue, light, left):
+    begin = hour(0).at
+    text = Forecast(
+        kind=FaultKind.BLUR, light=Light.DAY, closeness=0.5, slope=0.1, earliest=begin, likely=begin, latest=begin
+    ).to_json()
     commit(catalogue, hour(0), hour(0, Light.NIGHT))
-    do(catalogue, queries.save_forecast, CAMERA, "{}")
+    do(catalogue, queries.save_forecast, CAMERA, text)
     do(catalogue, queries.relearn, CAMERA, b"", b"", light)
     assert sorted(hour.light for hour in kept(catalogue)) == left
-    assert catalogue.read(lambda conn: queries.camera_state(conn, CAMERA)).forecast is None
+    kept_forecast = text if light is Light.TWILIGHT else None
+    assert catalogue.read(lambda conn: queries.camera_state(conn, CAMERA)).forecast == kept_forecast
 
 
 @pytest.mark.parametrize(("how", "left"), [({}, 1), ({"transition": Transition.RECOVERED}, 0)])

@@ -78,6 +78,10 @@ class Forecast:
         """Return what can be done about it."""
         return REMEDIES[self.kind]
 
+    def rests_on(self, light: Light | None) -> bool:
+        """Return whether it was made of what a light mode showed; None stands for all of them."""
+        return light in (None, self.light)
+
     def to_json(self) -> str:
         """Return it as JSON."""
         times = {name: getattr(self, name).isoformat() for name in ("earliest", "likely", "latest")}

@@ -6,6 +6,7 @@ import json
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ..errors import CatalogueError, Code
+from ..forecast import Forecast
 from ..hours import KEPT, Hour
 from ..models import FaultKind, Light
 from .schema import cameras, trends
@@ -55,10 +56,13 @@ def hours_of(conn: Connection, camera_id: str) -> list[Hour]:
 
 
 def forget_trend(conn: Connection, camera_seq: int, light: Light | None = None) -> None:
-    """Forget the hours of a camera (by its key) in a light mode, or in all, and the forecast.
+    """Forget the hours of a camera (by its key) in a light mode, or in all, and a forecast that was made of them.
 
     So it is when a camera was mended: how bad it was is no measure of what comes next.
     """
     own = delete(trends).where(trends.c.camera_seq == camera_seq)
     conn.execute(own if light is None else own.where(trends.c.light == light))
-    conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(forecast=None))
+    text = conn.execute(select(cameras.c.forecast).where(cameras.c.seq == camera_seq)).scalar_one()
+    standing = Forecast.from_json(text)
+    if standing is None or standing.rests_on(light):
+        conn.execute(update(cameras).where(cameras.c.seq == camera_seq).values(forecast=None))
