@@ -147,6 +147,34 @@ def test_what_weather_takes_too_must_grow_for_two_weeks() -> None:
     assert foretold(28, growing(0.05), kind=FaultKind.FILM) is not None
 
 
+def a_step(day: float) -> float:
+    """What comes from one day to the next, and is a little worse on the third: fog."""
+    return {15: 0.02, 16: 0.78, 17: 0.92}.get(math.floor(day), 0.0)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.BLUR, FaultKind.DIRT])
+def test_a_step_is_no_trend(kind: FaultKind) -> None:
+    """The control comes as far within five days."""
+    clear = {"kind": kind, "noise": 0.01, "hours": (6, 13)}
+    hours = lived(20, a_step, **clear)  # type: ignore[arg-type]
+    for hour in range(16 * 24, 20 * 24, 4):
+        now = BEGIN + timedelta(hours=hour)
+        assert foresee([one for one in hours if one.at < now], now) is None
+    assert foretold(15, growing(0.16), **clear) is not None
+
+
+def test_what_came_within_three_days_is_no_trend_of_two_weeks() -> None:
+    """Snow that comes for three days and stays; the control is a lens that mists over for two weeks."""
+    snow: Signal = lambda day: 0.02 * (day - 20) + 0.3 * min(2.0, max(0.0, day - 30)) if day > 20 else 0.0  # noqa: E731
+    assert first(snow, 34, kind=FaultKind.FILM, noise=0.01) is None
+    assert foretold(34, growing(0.06, 20), kind=FaultKind.FILM, noise=0.01) is not None
+
+
+def test_days_of_one_or_two_pictures_are_not_compared() -> None:
+    assert foretold(20, growing(0.06), hours=(11, 13)) is None
+    assert foretold(20, growing(0.06), hours=(11, 14)) is not None
+
+
 def test_what_is_far_away_or_unsure_is_not_said() -> None:
     assert foretold(38, growing(0.011)) is None
     assert foretold(38, growing(0.022)) is not None

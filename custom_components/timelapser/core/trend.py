@@ -21,7 +21,9 @@ HOURS: Final = 24
 WINDOWS: Final = (4, 5, 8, 14, 28)
 """Days over which a trend is looked for: a lens that works loose in a week, and dirt that takes a month."""
 FULL: Final = 0.8
-"""Part of a window's days that must be known, and of their pairs that must have an hour in common."""
+"""Part of a window's days that must be known, and of their pairs that can be compared."""
+LIKE: Final = 3
+"""Hours that two days must have in common to be compared: a day of one or two pictures is what the weather was."""
 BEFORE: Final = (3, 0.5)
 """Days before a window that must be known, to tell what is usual: so many, and this part of the window."""
 CERTAIN: Final = 1.6
@@ -34,14 +36,16 @@ NOTICEABLE: Final = 0.25
 """Signal (1 is bad) that the newest day must have reached: what is below is often weather."""
 BEYOND: Final = 0.2
 """By how much the newest day must be above all those before the window: weather that was there before is none."""
+BEYOND_BEFORE: Final = 0.04
+"""The same of the day before: one foggy day is no rise."""
 NEWEST: Final = 3
 """Newest days by themselves, half a window at most, over which it must still rise: a step, such as snow, does not."""
 STEADY: Final = 0.35
 """Part of the whole slope that they must have."""
-
-
-BEYOND_BEFORE: Final = 0.04
-"""The same of the day before: one foggy day is no rise."""
+STEP: Final = 0.8
+"""Part of a window's rise that the step from one day to the next may be: weather comes in one."""
+SPREAD: Final = 0.5
+"""Part of a window's rise that its slope must make: what came in two or three days is no trend of two weeks."""
 FASTER: Final = 1.5
 """Times the newest days' slope that must be reckoned with: what a focus costs goes with the square of its error."""
 
@@ -105,16 +109,20 @@ def _rise(days: Days, levels: Levels, window: int) -> Trend | None:
     level = float(np.median(now[-newest.size :]))
     off = Z95 * NORMAL * float(np.median(np.abs(now - np.median(now)))) / math.sqrt(newest.size)
     above = own[at[-2:]] - before.max()
+    rise = float(own[at[-1]] - own[at].min())
+    if float(np.diff(own[at]).max()) > STEP * rise or slope * (at[-1] - at[0]) < SPREAD * rise:
+        return None
     if level < NOTICEABLE or above[1] < BEYOND or above[0] < BEYOND_BEFORE:
         return None
     return Trend(level, off, slope, lower, max(upper, FASTER * steady))
 
 
 def _slopes(days: Days, at: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the slopes between all pairs of days that have an hour in common, sorted; ``at`` is when the days were."""
+    """Return the slopes between all pairs of days that can be compared, sorted; ``at`` is when the days were."""
     early, late = np.triu_indices(len(days), 1)
-    slopes = _median(days[late] - days[early], axis=1) / (at[late] - at[early])
-    return np.sort(slopes[np.isfinite(slopes)])
+    steps = days[late] - days[early]
+    like = np.count_nonzero(np.isfinite(steps), axis=1) >= LIKE
+    return np.sort(_median(steps[like], axis=1) / (at[late] - at[early])[like])
 
 
 def _median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
