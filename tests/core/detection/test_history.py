@@ -333,6 +333,16 @@ def test_a_dark_picture_at_noon_is_judged_by_what_noon_is_like() -> None:
     assert judgement.faults[0].severity > 0.5
 
 
+@pytest.mark.parametrize(("sun", "judged"), [(-7.0, True), (-3.0, False), (3.0, False), (7.0, True)])
+def test_a_first_dawn_is_not_judged_by_the_minutes_before(sun: float, judged: bool) -> None:
+    """At a picture a minute an hour has a habit soon, and while the sun is low it breaks it in its midst."""
+    normal = Normal()
+    for number in range(20):
+        normal = learned(normal, Judgement(), seen(seen_map(30), number), kept=True)
+    found = judge(normal, seen(seen_map(120), 0, Light.DAY, sun), sound=True)
+    assert found.known is judged
+
+
 def test_a_first_night_is_not_judged() -> None:
     normal = taught(seen_map(120), 0)
     for number in range(12):

@@ -200,7 +200,12 @@ class Normal:
         return tuple(look for look in self.looks.get(light, ()) if look.known)
 
     def expected(self, when: datetime, sun_elevation: float | None) -> Light | None:
-        """Return the light mode that this camera has had at such a time without exception; None if it has none."""
+        """Return the light mode that this camera has had at such a time without exception; None if it has none.
+
+        While the sun is low the light changes from minute to minute, and no time of it is like another.
+        """
+        if sun_elevation is not None and CIVIL_DUSK <= sun_elevation < HIGH_SUN:
+            return None
         if (row := _sun_row(sun_elevation)) is not None and (light := self._habit(row, SUN_HABIT)) is not None:
             return light
         return self._habit(when.astimezone(UTC).hour, HOUR_HABIT)
