@@ -343,6 +343,25 @@ def test_a_first_dawn_is_not_judged_by_the_minutes_before(sun: float, judged: bo
     assert found.known is judged
 
 
+@pytest.mark.parametrize(("level", "doubted"), [(80, True), (10, False)])
+def test_a_lamp_at_an_unusual_hour_is_no_other_mode_of_the_camera(level: float, doubted: bool) -> None:
+    """It is by darkness that an hour's unusual light tells of a fault."""
+    room, dim = seen_map(100), seen_map(60)
+    room[BLUE:] = dim[BLUE:] = 5
+    normal = Normal()
+    for number in range(24):
+        shown = seen(room, number, Light.TWILIGHT) if number < 12 else seen(dim, number + 40)
+        normal = learned(normal, judge(normal, shown, sound=True), shown, kept=True)
+    assert normal.expected(NOON.replace(hour=0), -20) is Light.TWILIGHT
+    for light, (look,) in list(normal.looks.items()):
+        normal = normal.with_look(light, 0, replace(look, since=look.since - timedelta(days=2)))
+    lit = seen_map(level)
+    lit[BLUE:] = 30
+    judgement = judge(normal, seen(lit, 3), sound=True)
+    assert judgement.faults
+    assert (judgement.faults[0].severity < 0.5) is doubted
+
+
 def test_a_first_night_is_not_judged() -> None:
     normal = taught(seen_map(120), 0)
     for number in range(12):

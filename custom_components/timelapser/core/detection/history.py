@@ -9,10 +9,10 @@ import numpy as np
 from ..models import Fault, FaultKind, Light
 from .departures import Departure, compare
 from .fog import may_be_fog
-from .light import HIGH_SUN
+from .light import DARK, HIGH_SUN
 from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
 from .ramps import HARD, SOFT_LIMIT, ramp
-from .scene import BLUE, Seen
+from .scene import BLUE, LUMA, Seen
 
 BLURRED: Final = (0.12, 0.42)
 """Octaves of fine against coarse detail. Good pictures of the tuning series by day 99 % under 0.08; a lens 3 pixels (of
@@ -110,7 +110,7 @@ def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
     ``sound`` tells that the picture shows nothing wrong by itself.
     """
     usual = normal.expected(seen.when, seen.sun)
-    odd_light = usual is not None and usual is not seen.light
+    odd_light = usual is not None and usual is not seen.light and not _is_lit(seen)
     looks = _comparable(normal.known(seen.light), seen)
     # No yard is dark under a high sun; a room may be at any hour.
     if usual is not None and (not looks or (odd_light and seen.sun is not None and seen.sun >= HIGH_SUN)):
@@ -177,9 +177,18 @@ def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> 
     return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
 
 
+def _is_lit(seen: Seen) -> bool:
+    """Return whether a picture has light and colour, so that its light is no sign of a fault: a lamp in a room."""
+    return seen.light is Light.NIGHT and _is_coloured(seen) and float(seen.map[LUMA].mean()) >= DARK
+
+
+def _is_coloured(seen: Seen) -> bool:
+    return float(np.abs(seen.map[BLUE:]).mean()) >= COLOURLESS
+
+
 def _comparable(looks: tuple[Look, ...], seen: Seen) -> tuple[Look, ...]:
     """Return the looks that a picture can be compared with: a night by infrared light says nothing of colours."""
-    coloured = float(np.abs(seen.map[BLUE:]).mean()) >= COLOURLESS
+    coloured = _is_coloured(seen)
     return tuple(look for look in looks if not (coloured and look.colourless and look.young))
 
 
