@@ -12,7 +12,7 @@ from .house import Figures, House  # noqa: E402
 from .roles import ROLES  # noqa: E402
 
 FIGURES = pytest.StashKey[Figures]()
-ORDER = ("actions", "clock", "restart", "freshness", "faults", "idle", "browser", "evidence")
+ORDER = ("actions", "clock", "restart", "stop", "freshness", "faults", "idle", "browser", "evidence")
 """Quick ones first, then those whose cameras were at work in the meantime, and last what looks at all that was left."""
 
 

@@ -95,6 +95,8 @@ ROLES: dict[str, Role] = {
     "shed_a": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
     "shed_b": Role(server="shed_b", rtsp=False, options=QUICK_OPTIONS),
     "shed_c": Role(server="shed_a", rtsp=False, options=QUICK_OPTIONS),
+    "mute_still": Role(server="mute_still", rtsp=False, options=QUICK_OPTIONS),
+    "mute_stream": Role(server="mute_stream", strategy="stream", options=QUICK_OPTIONS),
     "night_rtsp": Role(server="night_rtsp", mode="night", strategy="stream"),
     "night_http": Role(server="night_http", mode="night", rtsp=False),
     "rtsp_picture": _victim(
