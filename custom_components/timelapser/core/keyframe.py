@@ -39,6 +39,12 @@ PLAYLIST_FORMATS = "hls,dash,mpegts,mov,matroska,webvtt,aac,mp3,ac3,eac3"
 """What is opened by a playlist's address: lists, and what their segments are. A server that answers the second request
 with something else would have it read without a limit."""
 
+END_OF_IMAGE = b"\xff\xd9"
+"""The marker that ends a JPEG. What was under way when the network failed has none, and is not the camera's picture."""
+
+PADDING = b"\0\r\n"
+"""Bytes that cameras send after a picture."""
+
 _REFUSALS = (
     av.error.ConnectionRefusedError,
     av.error.ConnectionResetError,
@@ -123,7 +129,10 @@ def _from_body(body: HttpBody, check: Callable[[], None]) -> KeyFrame:
     options = {"analyzeduration": str(ANALYZE_US), "protocol_whitelist": NO_PROTOCOL}
     try:
         with av.open(body, "r", options=options, buffer_size=PIECE_BYTES) as container:
-            return _first_key_frame(container, go_on)
+            key_frame = _first_key_frame(container, go_on)
+            if body.broken is not None and not key_frame.data.rstrip(PADDING).endswith(END_OF_IMAGE):
+                raise body.broken
+            return key_frame
     except av.error.FFmpegError, CameraError:
         if (cause := body.stopped or body.broken) is not None:
             raise cause from None
