@@ -121,7 +121,16 @@ async def test_disabled_by_default(
         for found in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
         if found.disabled_by is not None
     }
-    assert disabled == {"images_failed", "last_capture", "reference", "relearn"}
+    assert disabled == {
+        "acceptance_rate",
+        "forecast",
+        "images_failed",
+        "incidents_resolved",
+        "last_capture",
+        "reference",
+        "relearn",
+        "reset_degraded",
+    }
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

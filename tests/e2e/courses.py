@@ -2,7 +2,7 @@
 
 import asyncio
 
-from scripts.dev.guard import CAPTURED, FAILED, REJECTED
+from scripts.dev.guard import CAPTURED, DOMAIN, FAILED, REJECTED
 from scripts.dev.hass import Json
 
 from .house import House, Post
@@ -36,6 +36,8 @@ async def _break(post: Post, case: Case) -> None:
     since = len(post.house.events)
     await post.event(CAPTURED, since=since)
     await post.state("health", "online")
+    # A second trouble soon after a first is not over after two good pictures; each of these is to be a first.
+    await post.house.hass.call(DOMAIN, "reset_degraded", {"entity_id": post.entity_id}, return_response=True)
     before = post.house.catalogue.camera(post.id)
     since = len(post.house.events)
     await case.break_it(post.camera)
