@@ -36,7 +36,7 @@ async def _break(post: Post, case: Case) -> None:
     since = len(post.house.events)
     await post.event(CAPTURED, since=since)
     await post.state("health", "online")
-    # A second trouble soon after a first is not over after two good pictures; each of these is to be a first.
+    # A third trouble soon after two others is not over after two good pictures; each of these is to be a first.
     await post.house.hass.call(DOMAIN, "reset_degraded", {"entity_id": post.entity_id}, return_response=True)
     before = post.house.catalogue.camera(post.id)
     since = len(post.house.events)

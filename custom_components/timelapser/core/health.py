@@ -46,8 +46,9 @@ class Transition(StrEnum):
 class QualityState:
     """What is remembered of a camera's pictures; ``recent`` has a letter for each of the last PERSISTENT_WINDOW.
 
-    The first ``settled`` of them came before the last transition: they degrade no camera any more, but a camera that
-    was degraded not long ago has to be good for longer.
+    The first ``settled`` of them came before the last transition: they degrade no camera any more. The first
+    ``forgiven`` came before a recovery that was the only one of late: they ask for no more good ones either. A camera
+    that relapses once more has to be good for longer.
     """
 
     degraded: bool = False
@@ -56,11 +57,17 @@ class QualityState:
     consecutive_good: int = 0
     recent: str = ""
     settled: int = 0
+    forgiven: int = 0
 
     @property
     def fresh(self) -> str:
         """Return the pictures since the last transition."""
         return self.recent[self.settled :]
+
+    @property
+    def telling(self) -> str:
+        """Return the pictures that say how long the camera has to be good."""
+        return self.recent[self.forgiven :]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +122,7 @@ class HealthState:
                 "consecutive_good": quality.consecutive_good,
                 "recent": quality.recent,
                 "settled": quality.settled,
+                "forgiven": quality.forgiven,
             },
             "connectivity": {
                 "failures": connectivity.failures,
@@ -138,6 +146,7 @@ class HealthState:
                 consecutive_good=quality.get("consecutive_good", 0),
                 recent=quality.get("recent", ""),
                 settled=quality.get("settled", 0),
+                forgiven=quality.get("forgiven", 0),
             ),
             connectivity=ConnectivityState(
                 failures=connectivity.get("failures", 0),
@@ -176,11 +185,14 @@ def observe(
         return HealthState(quality=quality, connectivity=connectivity), Transition.ONLINE
     transition = _quality_transition(quality, when, policy)
     if transition is not None:
+        seen = len(quality.recent)
+        first = transition is Transition.RECOVERED and not quality.forgiven
         quality = QualityState(
             degraded=transition is Transition.DEGRADED,
             since=when,
             recent=quality.recent,
-            settled=len(quality.recent),
+            settled=seen,
+            forgiven=seen if first else quality.forgiven,
         )
     return HealthState(quality=quality, connectivity=connectivity), transition
 
@@ -232,12 +244,14 @@ def _answered(state: ConnectivityState, when: datetime) -> ConnectivityState:
 def _counted(state: QualityState, *, good: bool) -> QualityState:
     """Return the state with one more picture, and no decision taken."""
     recent = (state.recent + (GOOD if good else BAD))[-PERSISTENT_WINDOW:]
+    gone = len(state.recent) + 1 - len(recent)
     return replace(
         state,
         consecutive_bad=0 if good else state.consecutive_bad + 1,
         consecutive_good=state.consecutive_good + 1 if good else 0,
         recent=recent,
-        settled=max(0, state.settled - (len(state.recent) + 1 - len(recent))),
+        settled=max(0, state.settled - gone),
+        forgiven=max(0, state.forgiven - gone),
     )
 
 
@@ -247,7 +261,7 @@ def _quality_transition(state: QualityState, when: datetime, policy: QualityPoli
         return Transition.DEGRADED if enters(state.fresh, state.consecutive_bad, policy) else None
     if state.consecutive_good < policy.recover_after or _dwells(state, when, policy):
         return None
-    return Transition.RECOVERED if state.consecutive_good >= run_to_leave(state.recent, policy) else None
+    return Transition.RECOVERED if state.consecutive_good >= run_to_leave(state.telling, policy) else None
 
 
 def _dwells(state: QualityState, when: datetime, policy: QualityPolicy) -> bool:
