@@ -32,8 +32,8 @@ USUAL_GAIN: Final = 0.5
 """Part of what the same measurement finds off the grid that is taken off: the edges that a scene has by itself lie on
 the grid as often as on any other row."""
 BAR: Final = 0.05
-"""Share of the height, from the top and from the bottom, in which columns that never change are a bar that a camera
-burnt in: such bars end on the grid as often as not. A decoder makes up single blocks, or repeats rows of the scene."""
+"""Share of the height, from the top, in which columns that never change are a bar that a camera burnt in: such bars end
+on the grid as often as not. A decoder makes up single blocks, or repeats rows of the scene."""
 SECTIONS: Final = 8
 """Parts of the width; the one in which most is broken counts for no more than the mean of the others. Slices are lost
 over the width, a burnt-in text or a window is in one place."""
