@@ -38,6 +38,8 @@ from custom_components.timelapser.const import (
 from .canary import canary, pytest_pyfunc_call  # noqa: F401 - a fixture and a hook of every test
 from .core import pictures
 
+type SetUp = Callable[..., Awaitable[MockConfigEntry]]
+
 collect_ignore = ["e2e"]
 """These have a Home Assistant of their own; ``scripts/test`` runs them."""
 
@@ -260,6 +262,23 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
     return entry
+
+
+@pytest.fixture
+async def guarded(hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry) -> AsyncIterator[SetUp]:
+    """Return what sets up entries, to be unloaded at the end: one that is given, or one of timelapses and options."""
+    entries: list[MockConfigEntry] = []
+
+    async def guard(
+        *timelapses: ConfigSubentryData, entry: MockConfigEntry | None = None, **options: Any
+    ) -> MockConfigEntry:
+        entries.append(await set_up(hass, entry or make_entry(hass, *timelapses, **options)))
+        return entries[-1]
+
+    yield guard
+    for entry in entries:
+        if entry.state is ConfigEntryState.LOADED:
+            await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.fixture

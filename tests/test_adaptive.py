@@ -1,40 +1,21 @@
 """A timelapse with an adaptive interval, through Home Assistant."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN
 from custom_components.timelapser.core.models import Outcome
-from tests.conftest import ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.conftest import ScriptedCamera, SetUp, timelapse_data
 from tests.core import pictures
 from tests.ledger import BLACK, attempts, table
 from tests.surface import entity_id, state
 
 type NextSlot = Callable[..., Awaitable[None]]
-type SetUp = Callable[..., Awaitable[MockConfigEntry]]
-
-
-@pytest.fixture
-async def guarded(hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry) -> AsyncIterator[SetUp]:
-    """Return what sets up an entry, to be unloaded at the end."""
-    entries: list[MockConfigEntry] = []
-
-    async def guard(*timelapses: Any, **options: Any) -> MockConfigEntry:
-        entries.append(await set_up(hass, make_entry(hass, *timelapses, **options)))
-        return entries[-1]
-
-    yield guard
-    for entry in entries:
-        if entry.state is ConfigEntryState.LOADED:
-            await hass.config_entries.async_unload(entry.entry_id)
 
 
 def pace(hass: HomeAssistant, entry: MockConfigEntry) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """A camera over time: slots, pauses, outages and restarts, through Home Assistant."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 import logging
@@ -31,29 +31,13 @@ from custom_components.timelapser.core.errors import Code
 from custom_components.timelapser.core.models import Outcome
 from custom_components.timelapser.core.storage import Storage
 from custom_components.timelapser.recording import async_rest
-from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.conftest import Events, ScriptedCamera, SetUp, make_entry, set_up, timelapse_data
 from tests.ledger import BLACK, attempts, consistent, files, table
 from tests.surface import entity_id, state, timelapse_id
 
 type NextSlot = Callable[..., Awaitable[None]]
-type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 
 HOUR = 3600
-
-
-@pytest.fixture
-async def guarded(hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry) -> AsyncIterator[SetUp]:
-    """Return what sets up an entry, to be unloaded at the end."""
-    entries: list[MockConfigEntry] = []
-
-    async def guard(*timelapses: Any, **options: Any) -> MockConfigEntry:
-        entries.append(await set_up(hass, make_entry(hass, *timelapses, **options)))
-        return entries[-1]
-
-    yield guard
-    for entry in entries:
-        if entry.state is ConfigEntryState.LOADED:
-            await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def switch(hass: HomeAssistant, entry: MockConfigEntry, on: bool) -> None:

@@ -1,9 +1,10 @@
 """A degraded camera: what is told of it, and what it does."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -12,34 +13,26 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import DOMAIN
 from tests.calls import call
-from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.conftest import Events, ScriptedCamera, SetUp, make_entry, timelapse_data
 from tests.ledger import BLACK, table
 from tests.surface import entity_id, state
 
 type NextSlot = Callable[..., Awaitable[None]]
-type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 
 
 @pytest.fixture
-async def guarded(
-    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, freezer: FrozenDateTimeFactory
-) -> AsyncIterator[SetUp]:
+def guarded(hass: HomeAssistant, guarded: SetUp, freezer: FrozenDateTimeFactory) -> SetUp:
     """Return what sets up an entry of a picture a minute, to be unloaded at the end."""
-    entries: list[MockConfigEntry] = []
 
-    async def guard(*timelapses: object, enabled: str | None = None, **options: object) -> MockConfigEntry:
-        entry = make_entry(hass, *timelapses, retries=0, **options)  # type: ignore[arg-type]
+    async def guard(*timelapses: ConfigSubentryData, enabled: str | None = None, **options: Any) -> MockConfigEntry:
+        entry = make_entry(hass, *timelapses, retries=0, **options)
         if enabled is not None:
             er.async_get(hass).async_get_or_create(
                 "sensor", DOMAIN, f"{entry.entry_id}_{enabled}", config_entry=entry, suggested_object_id=enabled
             )
-        entries.append(await set_up(hass, entry))
-        return entry
+        return await guarded(entry=entry)
 
-    yield guard
-    for entry in entries:
-        if entry.state is ConfigEntryState.LOADED:
-            await hass.config_entries.async_unload(entry.entry_id)
+    return guard
 
 
 async def fill(next_slot: NextSlot, slots: int) -> None:

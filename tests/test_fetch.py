@@ -1,7 +1,7 @@
 """Where a still comes from, and how fresh it is, through Home Assistant."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 import io
 from pathlib import Path
@@ -17,13 +17,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser import fetch
 from custom_components.timelapser.core.errors import CameraError, Code
-from tests.conftest import Events, ScriptedCamera, good_picture, make_entry, set_up, timelapse_data
+from tests.conftest import Events, ScriptedCamera, SetUp, good_picture, make_entry, set_up, timelapse_data
 from tests.core import pictures
 from tests.ledger import BLACK, attempts, files, in_turn, table
 from tests.surface import state
 
 type NextSlot = Callable[..., Awaitable[None]]
-type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 
 REFUSING = "tcp://127.0.0.1:1"
 """Nobody listens there."""
@@ -70,20 +69,6 @@ def stills(camera: ScriptedCamera) -> StreamBehind:
     camera.stream = behind  # type: ignore[assignment]
     camera.stills_from_stream = True
     return behind
-
-
-@pytest.fixture
-async def guarded(hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry) -> AsyncIterator[SetUp]:
-    """Return what sets up an entry with options, to be unloaded at the end."""
-    entries: list[MockConfigEntry] = []
-
-    async def guard(**options: Any) -> MockConfigEntry:
-        entries.append(await set_up(hass, make_entry(hass, **options)))
-        return entries[-1]
-
-    yield guard
-    for entry in entries:
-        await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.fixture

@@ -1,24 +1,23 @@
 """Looks between the slots: they settle an alarm soon, see a recovery, and keep nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.timelapser.const import CONF_WINDOW, CONF_WINDOW_END, CONF_WINDOW_START
-from tests.conftest import Events, ScriptedCamera, make_entry, set_up, timelapse_data
+from tests.conftest import Events, ScriptedCamera, SetUp, make_entry, timelapse_data
 from tests.ledger import BLACK, attempts, files, table
 from tests.surface import entity_id, state
 
 type NextSlot = Callable[..., Awaitable[None]]
-type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 type Pass = Callable[[float], Awaitable[None]]
 
 MINUTE = 60
@@ -26,22 +25,15 @@ HOUR = 3600
 
 
 @pytest.fixture
-async def guarded(
-    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, freezer: FrozenDateTimeFactory
-) -> AsyncIterator[SetUp]:
+def guarded(hass: HomeAssistant, guarded: SetUp, freezer: FrozenDateTimeFactory) -> SetUp:
     """Return what sets up an entry at half a minute past the hour, to be unloaded at the end."""
-    entries: list[MockConfigEntry] = []
 
-    async def guard(*timelapses: Any, battery: bool = False, **options: Any) -> MockConfigEntry:
+    async def guard(*timelapses: ConfigSubentryData, battery: bool = False, **options: Any) -> MockConfigEntry:
         entry = make_entry(hass, *(timelapses or [timelapse_data(interval=HOUR)]), retries=0, **options)
         hass.config_entries.async_update_entry(entry, data={**entry.data, "battery": battery})
-        entries.append(await set_up(hass, entry))
-        return entry
+        return await guarded(entry=entry)
 
-    yield guard
-    for entry in entries:
-        if entry.state is ConfigEntryState.LOADED:
-            await hass.config_entries.async_unload(entry.entry_id)
+    return guard
 
 
 @pytest.fixture
