@@ -129,7 +129,7 @@ DEFAULT_OPTIONS = {
     "retries": 2,
     "degraded_after": 5,
     "degraded_share": 50.0,
-    "persistent_share": 25.0,
+    "persistent_share": 22.0,
     "recover_after": 5,
     "minimum_dwell": 0,
     "pause_when_degraded": False,

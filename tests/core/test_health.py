@@ -98,7 +98,7 @@ def test_the_policy_sets_the_thresholds():
 
 def test_a_share_that_persists_degrades_from_the_sixtieth_picture_on():
     assert run("bggg" * 25)[1] == {PERSISTENT_MINIMUM + 1: Transition.DEGRADED}
-    assert run("g" * 100 + "bggg" * 25)[1] == {157: Transition.DEGRADED}, "the good ones before it do not dilute it"
+    assert run("g" * 100 + "bggg" * 25)[1] == {153: Transition.DEGRADED}, "the good ones before it do not dilute it"
     assert run("bgggg" * 40)[1] == {}
     assert run("bgggg" * 40, policy=QualityPolicy(persistent_share=20.0))[1] == {61: Transition.DEGRADED}
 

@@ -17,19 +17,19 @@ SHARE_MINIMUM = 10
 PERSISTENT_WINDOW = 100
 """Most pictures that the lower, persistent share is taken of."""
 PERSISTENT_MINIMUM = 60
-"""Least of them; every number in between is tried. With all of the 100 alone, 10 % of the cameras that are bad by 30 %
-are found later than their 100th picture, with 60 to 100 it is 1.5 %. 15 bad of 60 come about by chance in 2 of 10^7
-cases at 5 % bad; from 50 on it is too many for a hundred days of a picture a minute."""
+"""Least of them; every number in between is tried. With all of the 100 alone, 3 % of the cameras that are bad by 30 %
+are found later than their 100th picture, with 60 to 100 it is 0.5 % (simulated). 14 bad of 60 come about by chance in 1
+of 10^6 cases at 5 % bad: once in 750 days of a picture a minute; with 50 to 100 it is once in 250 (simulated)."""
 CHANCE = 3e-5
 """Chance at most of a run of good pictures that ends degraded mode, were the camera as bad as before.
 
 One that is bad by 30 % all the time has 5 good ones in a row 70 times a day at a picture a minute, and a run that is
 rarer than this once in ten days (simulated). One that was bad by more than 82 % needs no more than 6."""
-SPELL_SHARE = 0.5
+SPELL_SHARE = 0.57
 """Share of bad pictures of a bad spell, in parts of the least share that degrades: with fewer, a spell is over.
 
-With the defaults, seven good pictures make up for a bad one. With two thirds (five good pictures) a camera of 20 % bad,
-which is at the limit, changes 4 times a day at a picture a minute, with a half once (simulated)."""
+With the defaults, seven good pictures make up for a bad one. With three quarters (five good pictures) a camera of 20 %
+bad, which is at the limit, changes 5 times a day at a picture a minute, with this twice (simulated)."""
 
 SPELL_MEMORY = 30
 """Good pictures in a row that end any bad spell, however many bad ones there were: a camera that fails again after that
