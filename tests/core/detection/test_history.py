@@ -321,6 +321,14 @@ def test_looks_do_not_become_more_and_more() -> None:
     assert len(normal.looks[Light.NIGHT]) == LOOKS
 
 
+def test_the_least_recent_look_goes_wherever_it_stands() -> None:
+    """Also when others have seen as many pictures."""
+    normal = Normal()
+    for day in (2, 1, 3, 4):
+        normal = normal.with_look(Light.NIGHT, None, Look.first(seen_map(20 * day), 0.0, NOON + timedelta(days=day)))
+    assert [look.learned_at.day for look in normal.looks[Light.NIGHT]] == [NOON.day + day for day in (2, 3, 4)]
+
+
 def test_a_dark_picture_at_noon_is_judged_by_what_noon_is_like() -> None:
     """A yard under a high sun is not dark by itself: what looks like night then is covered or broken."""
     normal = Normal()

@@ -233,7 +233,7 @@ class Normal:
             looks[index] = look
         else:
             if len(looks) == LOOKS:
-                looks.remove(min(looks, key=lambda each: each.learned_at))
+                del looks[min(range(LOOKS), key=lambda at: looks[at].learned_at)]
             looks.append(look)
         return replace(self, looks={**self.looks, light: tuple(looks)})
 
