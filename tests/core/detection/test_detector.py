@@ -11,6 +11,7 @@ from timelapser_core.detection.damage import DAMAGE_FEATURES
 from timelapser_core.detection.decode import decode
 from timelapser_core.detection.features import FEATURES, measure
 from timelapser_core.detection.lost import LOST_FEATURES
+from timelapser_core.detection.scene import SCENE_FEATURES
 from timelapser_core.detection.shake import SHAKE_FEATURES
 from timelapser_core.errors import Code, ImageError
 from timelapser_core.models import (
@@ -328,6 +329,37 @@ def test_pink_cast_over_everything_is_suspect() -> None:
     assert kinds(found) == {FaultKind.CAST}
 
 
+def test_bluish_green_of_a_single_picture_is_suspect_as_its_colours_may_be_exchanged() -> None:
+    picture = pictures.scene("day")
+    lawn = np.clip(picture * np.array((0.7, 1.0, 0.3)), 0, 255)
+    view = np.where(np.arange(720)[:, None, None] < 300, picture, lawn).astype(np.uint8)
+    assert looked_at(pictures.jpeg(view)).verdict is Verdict.GOOD
+    found = looked_at(pictures.jpeg(np.ascontiguousarray(view[:, :, ::-1])))
+    assert found.verdict is Verdict.SUSPECT
+    assert kinds(found) == {FaultKind.CAST}
+    dusk = (view * 0.35).astype(np.uint8)
+    assert looked_at(pictures.jpeg(np.ascontiguousarray(dusk[:, :, ::-1]))).verdict is Verdict.GOOD
+
+
+def test_dark_smooth_thing_over_half_of_a_single_picture_is_suspect_and_a_sky_is_not() -> None:
+    for level, verdict in (((58, 50, 46), Verdict.SUSPECT), ((190, 200, 215), Verdict.GOOD), ((4, 4, 5), Verdict.GOOD)):
+        found = looked_at(pictures.jpeg(pictures.noisy(painted(slice(0, 430), slice(None), level), 1.0, 4)))
+        assert found.verdict is verdict
+        assert kinds(found) == ({FaultKind.COVERED} if verdict is Verdict.SUSPECT else set())
+
+
+@pytest.mark.parametrize("share", [0.6, 0.75, 0.82, 0.88, 0.94])
+def test_pink_cast_has_one_verdict_in_all_sizes(share: float) -> None:
+    view = np.clip(pictures.scene("snow", 3840, 2160) * np.array((1.0, share, 0.95)), 0, 255).astype(np.uint8)
+    found = [
+        looked_at(pictures.jpeg(pictures.noisy(pictures.resized(view, 16 * height // 9, height), 4, 1), 70))
+        for height in (360, 720, 1080, 2160)
+    ]
+    assert {each.verdict for each in found} == {Verdict.SUSPECT if share < 0.85 else Verdict.GOOD}
+    shares = [each.features["cast_share"] for each in found]
+    assert max(shares) - min(shares) <= 0.02
+
+
 @pytest.mark.parametrize(("size", "expected"), [((160, 90), None), ((640, 360), (1280, 720))])
 def test_small_and_foreign_sizes_are_suspect(size: tuple[int, int], expected: tuple[int, int] | None) -> None:
     data = pictures.jpeg(pictures.resized(pictures.scene("day"), *size))
@@ -454,7 +486,7 @@ def test_heavy_checks_run_on_their_own_on_a_suspect_picture() -> None:
 def test_features_are_those_that_are_documented() -> None:
     data = pictures.jpeg(day())
     assert set(measure(decode(data, gate(data))).features) == set(FEATURES)
-    heavy = set(LOST_FEATURES) | set(DAMAGE_FEATURES) | set(SHAKE_FEATURES) | {"detail"}
+    heavy = set(LOST_FEATURES) | set(DAMAGE_FEATURES) | set(SHAKE_FEATURES) | set(SCENE_FEATURES)
     assert set(looked_at(data).features) == set(FEATURES) | heavy
 
 

@@ -26,7 +26,7 @@ from .history import Judgement, judge, learned
 from .light import light_of
 from .lost import measure_lost
 from .prints import Print
-from .scene import Seen, detail_of, map_of, noise_of
+from .scene import Seen, map_of, measure_scene, noise_of
 from .shake import measure_shake
 from .soft import is_sound
 
@@ -154,7 +154,7 @@ class Detector:
                     when=when,
                     sun=context.sun_elevation,
                 )
-                features["detail"] = detail_of(seen.map)
+                features |= measure_scene(seen.map)
                 judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
                     features |= measure_shake(measured.analysis, features["noise"])

@@ -53,8 +53,18 @@ STRONG_COLOUR: Final = 100
 """Levels between the channels of the green and the magenta that decoders leave; meadows have under 80."""
 GREEN_FLOOR: Final = 30
 """Level that red and blue stay under in the green of zero planes, (0, 135, 0)."""
-CAST_LEVEL: Final = 8
-"""Distance of both colour differences above 128 in a cell with a pink cast."""
+COLOUR_SAMPLES: Final = 2
+"""Samples of the colour planes along each side of a cell, whose mean is its colour: a single one shows the noise, the
+more of it the larger the picture is."""
+CAST_LEVEL: Final = (4, 12)
+"""Distance of both colour differences above 128 in a cell: with less there is no pink cast, with more it counts in
+full. Between them it counts in part, as quantisation, which is coarser in small pictures, moves whole areas by 2."""
+GREEN_MARGIN: Final = 10
+"""Levels by which green exceeds the lesser of red and blue in a green cell."""
+GREEN_LEAD: Final = 2
+"""Levels by which it may fall short of the greater one."""
+YELLOWISH: Final = 8
+"""Times that red over blue in green cells counts against blue over red: what grows is yellowish, in any light."""
 GREENEST: Final = 0.9
 """Quantile of the cells' green against red and blue: every scene has some grey or green in it."""
 GREEN_BASE: Final = 4
@@ -79,7 +89,9 @@ FEATURES: Final[Mapping[str, str]] = {
     "grey_share": "share of cells that are flat, neutral and mid-grey, 0..1",
     "green_share": "share of cells of the green of zero planes, 0..1",
     "pink_share": "share of cells of strong magenta, 0..1",
-    "cast_share": "share of cells that are lit and whose Cb and Cr are both 8 and more above neutral, 0..1",
+    "cast_share": "share of cells that are lit and whose Cb and Cr are both above neutral: by 12 levels in full, "
+    "by 4 not at all, 0..1",
+    "teal": "levels of blue over red in green cells, less 8 times those of red over blue, as mean of all cells",
     "green_left": "green over the lesser of red and blue, 4 levels added to each, that 90 % of the cells do not exceed",
     "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
     "tail_share": "share of the height, from the bottom, in which one row (the last, or that at 94 %) repeats, 0..1",
@@ -147,6 +159,12 @@ def sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
     return picked
 
 
+def _cell_colours(plane: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a colour difference, less 128, in each cell of a grid (width, height)."""
+    samples = sampled(plane, (grid[0] * COLOUR_SAMPLES, grid[1] * COLOUR_SAMPLES))
+    return kernels.cell_means(samples, COLOUR_SAMPLES) - np.float32(128)
+
+
 def _share(mask: NDArray[np.bool_]) -> float:
     """Return the share of cells that are true, 0..1."""
     return int(np.count_nonzero(mask)) / mask.size
@@ -182,11 +200,10 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     unwritten = (high - low <= FLAT_RANGE) & (low >= MID_GREY[0] - 1) & (high <= MID_GREY[1] + 1)
     if planes.blue is None or planes.red is None:
         grey = _share(unwritten)
-        none = dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0)
+        none = dict.fromkeys(("green_share", "pink_share", "cast_share", "teal", "saturation"), 0.0)
         return none | {"grey_share": grey, "green_left": 1.0}
     grid = means.shape[1], means.shape[0]
-    blue = sampled(planes.blue, grid).astype(np.float32) - 128
-    red = sampled(planes.red, grid).astype(np.float32) - 128
+    blue, red = _cell_colours(planes.blue, grid), _cell_colours(planes.red, grid)
     red_level = means + 1.402 * red
     blue_level = means + 1.772 * blue
     green_level = means - 0.344 * blue - 0.714 * red
@@ -196,12 +213,16 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     rank = int(GREENEST * (left.size - 1))
     colour = np.abs(blue) + np.abs(red)
     lit = means > COLOUR_LUMA
+    cast = np.clip((np.minimum(blue, red) - CAST_LEVEL[0]) / (CAST_LEVEL[1] - CAST_LEVEL[0]), 0, 1)
+    green = lit & (green_level - lesser >= GREEN_MARGIN) & (green_level >= weaker - GREEN_LEAD)
+    bluer = np.where(green, blue_level - red_level, 0)
     unwritten &= colour <= NEUTRAL
     return {
         "grey_share": _share(unwritten),
         "green_share": _share((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)),
         "pink_share": _share(lesser - green_level >= STRONG_COLOUR),
-        "cast_share": _share((np.minimum(blue, red) >= CAST_LEVEL) & lit),
+        "cast_share": float((cast * lit).mean()),
+        "teal": float(np.where(bluer > 0, bluer, YELLOWISH * bluer).mean()),
         "green_left": float(np.partition(left, rank)[rank]),
         "saturation": float(np.vdot(colour, lit)) / max(1, int(np.count_nonzero(lit))),
     }

@@ -1,5 +1,6 @@
 """A picture as a coarse map: how light, how detailed and of what colour each part of it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -37,6 +38,16 @@ COLOUR_SAMPLES: Final = 4
 
 FAINT_QUANTILE: Final = 0.75
 """Place among the cells' detail that tells whether a picture has any."""
+SMOOTH: Final = 1.3
+"""Detail (log2 of levels, octave 1) under which a cell shows nothing: what sensor noise alone leaves."""
+
+SCENE_FEATURES: Final[Mapping[str, str]] = {
+    "detail": "detail (log2 of levels, octave 1) that three quarters of the parts of the view do not exceed",
+    "smooth_share": "share of the parts of the view whose detail is under 1.3, 0..1",
+    "smooth_luma": "their mean luma; 0 without any",
+    "smooth_darker": "levels by which they are darker than all others; 0 where there are none of the one or the other",
+}
+"""The measurements of a map."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +115,16 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
     return means
 
 
-def detail_of(seen: Map) -> float:
-    """Return the detail (log2 of levels, octave 1) that three quarters of the cells do not exceed."""
-    values = np.sort(seen[DETAIL][0], axis=None)
-    return float(values[int(FAINT_QUANTILE * (values.size - 1))])
+def measure_scene(seen: Map) -> dict[str, float]:
+    """Measure a map; every key of SCENE_FEATURES is in the result."""
+    detail, luma = seen[DETAIL][0], seen[LUMA]
+    smooth = detail < SMOOTH
+    share = int(np.count_nonzero(smooth)) / smooth.size
+    level = float(luma[smooth].mean()) if share else 0.0
+    rank = int(FAINT_QUANTILE * (detail.size - 1))
+    return {
+        "detail": float(np.partition(detail, rank, axis=None)[rank]),
+        "smooth_share": share,
+        "smooth_luma": level,
+        "smooth_darker": float(luma[~smooth].mean()) - level if 0 < share < 1 else 0.0,
+    }

@@ -6,23 +6,27 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .features import OSD_SHARE
+from .features import ANALYSIS_WIDTH, OSD_SHARE
 
 NEAR: Final = 1
 FAR: Final = 8
-"""Analysis pixels between two that are compared: a detail, and what lies beyond what a shake draws out."""
-MARGIN: Final = 2 * FAR
-"""Analysis pixels at the rim that are left out, where lenses are soft."""
-LEAST_ENERGY: Final = 4.0
-"""Mean squared difference of far pixels, levels squared, without which there is nothing to draw out."""
+"""Analysis pixels, of ANALYSIS_WIDTH, between two that are compared: a detail, and what lies beyond what a shake draws
+out."""
+MARGIN: Final = 2
+"""Times the far distance that is left out at the rim, where lenses are soft."""
+LEAST_ENERGY: Final = 20.0
+"""Mean squared difference of far pixels, levels squared, without which there is nothing to draw out: plain walls have 2
+to 20."""
+LEAST_NEAR: Final = 0.01
+"""The same of near pixels, under which it is rounding."""
 ONE_WAY: Final = 0.4
 """Octaves by which there must be more across than along: a glow or a lens out of focus is soft all round."""
 AXES: Final = ((0, 1), (1, 0))
 DIAGONALS: Final = ((1, 1), (1, -1))
 
 SHAKE_FEATURES: Final[Mapping[str, str]] = {
-    "along_axis": "mean squared difference of pixels 1 apart over that of pixels 8 apart, less noise, across or down, "
-    "whichever is less, octaves; 0 where both are alike",
+    "along_axis": "mean squared difference of pixels 1/480 of the width apart over that of pixels 8/480 apart, less "
+    "noise, across or down, whichever is less, octaves; 0 where both are alike or there is nothing to tell it by",
     "along_diagonal": "the same along the diagonals, octaves",
 }
 """The measurements of a shaken camera."""
@@ -33,19 +37,33 @@ def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]
     clock = int(analysis.shape[0] * OSD_SHARE)
     view = analysis[clock : analysis.shape[0] - clock].astype(np.float32)
     height, width = view.shape
-    if height <= 2 * MARGIN or width <= 2 * MARGIN:
+    scale = width / ANALYSIS_WIDTH
+    far = max(2 * NEAR, round(FAR * scale))
+    margin = MARGIN * far
+    if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)
 
-    def energy(down: int, across: int) -> float:
-        moved = view[MARGIN + down : height - MARGIN + down, MARGIN + across : width - MARGIN + across]
-        steps = moved - view[MARGIN : height - MARGIN, MARGIN : width - MARGIN]
+    def energy(down: int, across: int, reach: int) -> float:
+        top, left = margin + down * reach, margin + across * reach
+        moved = view[top : top + height - 2 * margin, left : left + width - 2 * margin]
+        steps = moved - view[margin : height - margin, margin : width - margin]
         return float(np.vdot(steps, steps)) / steps.size - 2 * noise**2
 
+    def near(down: int, across: int) -> float:
+        """Return the octaves of the near energy; at other widths, what lies between those of one and two pixels."""
+        finest = float(np.log2(max(LEAST_NEAR, energy(down, across, NEAR))))
+        if width == ANALYSIS_WIDTH:
+            return finest
+        next_finest = float(np.log2(max(LEAST_NEAR, energy(down, across, 2 * NEAR))))
+        return finest + (next_finest - finest) * float(np.log2(scale))
+
     def least(directions: tuple[tuple[int, int], ...]) -> float:
-        found = []
-        for down, across in directions:
-            near, far = (energy(down * reach, across * reach) for reach in (NEAR, FAR))
-            found.append(float(np.log2(max(near, 1e-2) / far)) if far >= LEAST_ENERGY else 0.0)
+        energies = [energy(*direction, far) for direction in directions]
+        if min(energies) < LEAST_ENERGY:
+            return 0.0
+        found = [
+            near(*direction) - float(np.log2(beyond)) for direction, beyond in zip(directions, energies, strict=True)
+        ]
         return min(found) if max(found) - min(found) >= ONE_WAY else 0.0
 
     return {"along_axis": least(AXES), "along_diagonal": least(DIAGONALS)}
