@@ -297,6 +297,27 @@ async def test_retries_end_with_the_budget(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_no_retry_while_a_degraded_camera_gives_nothing_but_bad_pictures(
+    hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    entry = await set_up(hass, make_entry(hass, retries=2, degraded_after=2, degraded_share=100.0))
+
+    async def tries(answer: bytes, slots: int = 1) -> int:
+        before, camera.answer = camera.calls, answer
+        for _ in range(slots):
+            await next_slot()
+        return camera.calls - before
+
+    assert await tries(BLACK, 2) == 6
+    assert entry.runtime_data.state.health.quality.degraded
+    assert await tries(BLACK, 2) == 6, "it may come and go"
+    assert await tries(BLACK, 3) == 3
+    assert await tries(GOOD) == 1
+    assert entry.runtime_data.state.health.quality.degraded
+    assert await tries(BLACK) == 3, "one was good, so another try may be"
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_no_retry_when_none_is_wanted(
     hass: HomeAssistant, camera: ScriptedCamera, system_entry: MockConfigEntry, next_slot: NextSlot
 ) -> None:

@@ -18,7 +18,7 @@ from .core.degradation import Degradation
 from .core.detection import Baseline, Detector, Evaluation
 from .core.detection.verdict import Limits
 from .core.errors import CODES, Code, ImageError, TimelapserError
-from .core.health import HealthState, Transition, bad_share, evidence_of, observe
+from .core.health import HealthState, Transition, bad_share, evidence_of, is_lasting, observe
 from .core.hours import Gathering, Hour
 from .core.layout import FramePath
 from .core.models import (
@@ -183,7 +183,8 @@ class Capturer:
         """Fetch and score, with retries inside the budget, and keep the best picture; nothing is stored."""
         attempt = Attempt(request=request, started_at=dt_util.utcnow(), health=request.health)
         deadline = self._engine.hass.loop.time() + request.budget_s
-        for number in range(1 + self._policy.retries):
+        retries = 0 if is_lasting(request.health, self._policy) else self._policy.retries
+        for number in range(1 + retries):
             if number:
                 delay = RETRY_DELAY_S * 2 ** (number - 1)
                 if self._engine.hass.loop.time() + delay >= deadline:

@@ -207,6 +207,11 @@ def bad_share(before: HealthState) -> tuple[int, int, int]:
     return pictures.count(BAD), len(pictures), quality.consecutive_bad
 
 
+def is_lasting(state: HealthState, policy: QualityPolicy) -> bool:
+    """Return whether a degraded camera gave nothing but bad pictures for long, and trying again in a slot is vain."""
+    return state.quality.degraded and state.quality.consecutive_bad >= policy.degraded_after
+
+
 def entity_available(state: HealthState, when: datetime) -> HealthState:
     """Return the state after the camera's entity came back: an open breaker probes at once, and anew from 30 s on."""
     if not state.connectivity.breaker_open:
