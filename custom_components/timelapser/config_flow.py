@@ -39,7 +39,6 @@ from .flow_schema import (
     BATTERY_OPTIONS,
     CAMERA_SCHEMA,
     ConfigFormError,
-    parse_number,
     storage_schema,
 )
 from .learning import async_begin_anew
@@ -50,6 +49,7 @@ from .preview import async_preview_texts, async_unavailable_texts
 from .probe import Probe, async_probe_camera
 from .settings import GIGABYTE, default_media_root, system_settings
 from .timelapse_flow import FirstTimelapseContext, TimelapseFlow
+from .typed import parse_number
 
 SYSTEM_TITLE: Final = "Timelapser"
 

@@ -23,14 +23,15 @@ from .const import CONF_CAMERA, DOMAIN, EVENT_RUN_STARTED, SUBENTRY_TIMELAPSE
 from .core.catalogue.records import RunRow
 from .core.errors import Code, TimelapserError
 from .core.health import reset_quality
-from .core.models import IncidentEnd, Outcome, Reason, RunState, SceneContext
-from .core.readiness import Facts, StorageState, decide
+from .core.models import IncidentEnd, Outcome, Reason, SceneContext
+from .core.readiness import StorageState
 from .core.ulid import new_ulid
 from .engine import Engine
 from .exceptions import attempt_error, rate_limited
 from .fetch import Fetcher, SourceCamera
 from .foresight import Foresight
-from .lookout import Lookout, Rhythm
+from .gatekeeper import START_GRACE, Gatekeeper
+from .lookout import Lookout
 from .pacing import Pacer
 from .planner import MIN_BUDGET_S, Planner, attempt_budget
 from .publisher import Publisher
@@ -48,8 +49,6 @@ type TimelapserConfigEntry = ConfigEntry[CameraCoordinator]
 
 MANUAL_GAP = timedelta(seconds=1)
 """Least time between two captures by action."""
-START_GRACE = timedelta(seconds=120)
-"""Time after the start in which a camera that is not loaded yet is no failure."""
 STOP_WAIT_S = 4.0
 """Seconds that stopping waits for a running attempt and for the thread of its stream read; both are back before that,
 unless a server answers by the byte."""
@@ -83,18 +82,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             engine, entry, entry.data[CONF_CAMERA], {item.subentry_id: item.title for item in timelapses}
         )
         self.planner = Planner(hass, schedules, Pacer(hass, bounds, lambda: self.state.health.quality.degraded))
+        self._gate = Gatekeeper(self.source, self.state, self.planner)
         self.data = CameraSnapshot()
         self._fetcher: Fetcher | None = None
         self.turns = Turns(hass, entry)
         self.announcer = Announcer(hass, entry, self.source, self.state)
         self._issues = CameraIssues(hass, entry, self.source, self.state)
-        self._lookout = Lookout(entry, self.source, self.state, self._rhythm)
+        self._lookout = Lookout(entry, self.source, self.state, self._gate.rhythm)
         self._storage_watch = async_storage_watch(hass, engine)
-        self._storage = StorageState.OK
         self._publisher = Publisher(hass, self.async_set_updated_data, partial(self._publish, force=True))
         self._timer = Timer(hass, self._async_wake, self._async_clock_set_back)
         self._task: asyncio.Task[None] | None = None
-        self._started_at: datetime | None = None
         self._manual_at: datetime | None = None
         self._ticking = False
 
@@ -113,7 +111,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._capturer = Capturer(
             self.engine, self._fetcher, self.policy, camera_id=self.config_entry.entry_id, folder=self.state.folder
         )
-        self._storage = await self._async_storage_state()
+        await self._async_storage_state()
         self.planner.plan(dt_util.utcnow())
         self._foresight = Foresight(self.state, self.announcer)
         self._publish()
@@ -126,7 +124,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         if self.turns.stopped:
             return
         now = dt_util.utcnow()
-        self._started_at = now
+        self._gate.started_at = now
         for timelapse_id in self.state.new_runs:
             self.announcer.run(EVENT_RUN_STARTED, self.state.runs[timelapse_id])
         self.config_entry.async_on_unload(SourceWatch(self.hass, self.source, self._async_source_changed).stop)
@@ -172,33 +170,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     # Timer
 
-    def _decide(self, timelapse_id: str, now: datetime, *, despite_hold: bool = False) -> Reason:
-        """Return why a timelapse does or does not capture at an instant, or would not without a hold."""
-        held = despite_hold and timelapse_id in self.state.held
-        return decide(
-            Facts(
-                run_state=RunState.RUNNING if held else self.state.run_state(timelapse_id),
-                recording=held or self.state.recording(timelapse_id),
-                camera_present=self.source.present or self._in_grace(now),
-                camera_on=self.source.on,
-                window=self.planner.window(timelapse_id, now),
-                storage=self._storage,
-                breaker_open_until=self.state.health.connectivity.backoff_until(now),
-                now=now,
-            )
-        )
-
-    def _in_grace(self, now: datetime) -> bool:
-        """Return whether cameras may still be loading."""
-        return self._started_at is None or abs(now - self._started_at) < START_GRACE
-
     @callback
     def _arm(self) -> None:
         """Set the timer for what comes first: a slot, a window that changes, a probe. A running tick does so itself."""
         if self._ticking:
             return
         self._timer.stop()
-        if self.turns.stopped or self._started_at is None:
+        if self.turns.stopped or self._gate.started_at is None:
             return
         now = dt_util.utcnow()
         wakes = (self.planner.next_wake(now), self._lookout.wake(now))
@@ -225,10 +203,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self._ticking = True
         try:
             self._lookout.begin(now)
-            self._storage = await self._async_storage_state()
-            reasons = {timelapse_id: self._decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
+            await self._async_storage_state()
+            reasons = {timelapse_id: self._gate.decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
             ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
-            if self.source.entity is None and self._in_grace(now):
+            if self.source.entity is None and self._gate.in_grace(now):
                 self.planner.missed += len(ready)
                 ready = []
             self.planner.missed += sum(reason in _MISSED_REASONS for reason in reasons.values())
@@ -250,16 +228,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
 
     async def _async_storage_state(self) -> StorageState:
         """Return whether stills can be stored; the user is told when they cannot."""
-        state = await self.engine.async_storage_state()
+        self._gate.storage = state = await self.engine.async_storage_state()
         await self._storage_watch.async_heed(state)
         return state
-
-    def _rhythm(self, now: datetime) -> Rhythm | None:
-        """Return how often there are captures at an instant, or would be without a hold; None for never."""
-        ready = {key for key in self.planner.schedules if self._decide(key, now, despite_hold=True) is Reason.READY}
-        captured = ready - self.state.held
-        interval = min((self.planner.interval(key)[0] for key in captured or ready), default=None)
-        return None if interval is None else Rhythm(interval, paused=not captured)
 
     # Attempts
 
@@ -413,10 +384,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     @callback
     def _follow_issues(self) -> None:
         """Bring the camera's issues in step, once Home Assistant has started."""
-        if self._started_at is not None and not self.turns.stopped:
-            self._issues.follow(max(timedelta(), self._started_at + START_GRACE - dt_util.utcnow()))
+        if (started_at := self._gate.started_at) is not None and not self.turns.stopped:
+            self._issues.follow(max(timedelta(), started_at + START_GRACE - dt_util.utcnow()))
 
     def _snapshot(self, now: datetime) -> CameraSnapshot:
         """Return what is to be seen now."""
-        reasons = {timelapse_id: self._decide(timelapse_id, now) for timelapse_id in self.planner.schedules}
-        return self.state.snapshot(self.planner.slots, reasons, self.planner.interval)
+        return self.state.snapshot(self.planner.slots, self._gate.reasons(now), self.planner.interval)

@@ -34,12 +34,10 @@ from .flow_schema import (
     SUN_SCHEMA,
     TIME_SCHEMA,
     TimelapseFormError,
-    interval_text,
     judge_name,
-    parse_clock,
-    parse_interval,
     timelapse_schema,
 )
+from .typed import interval_text, parse_clock, parse_interval
 
 
 class FirstTimelapseContext(SubentryFlowContext, total=False):

@@ -15,12 +15,13 @@ ALLOWED_IN_CORE = {"numpy", "av", "PIL", "sqlalchemy", "cv2", "turbojpeg", *sys.
 
 LAYERS = [
     {"core"},
-    {"const", "snapshot"},
+    {"const", "snapshot", "typed"},
     {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
     {"capture", "pacing", "planner", "probe", "publisher", "timer", "turns", "watch"},
     {"bus", "camera_state", "storage_watch"},
     {"announcer", "camera_issues", "foresight", "lookout"},
+    {"gatekeeper"},
     {"coordinator"},
     {"devices", "entity", "media_root", "flow_schema", "preview", "purge", "services", "timelapse_flow", "upkeep"}
     | {
