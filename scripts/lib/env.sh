@@ -16,7 +16,7 @@ TL_HASS_COMPONENTS="$TL_TEST_COMPONENTS analytics hassio my onboarding"
 # No wheel for Python 3.14: these two are compiled (g++, Python.h). Home Assistant runs without, but tries at every start.
 TL_COMPILED='^(pymicro-vad|pyspeex-noise)=='
 TL_PACKAGES='libturbojpeg0 ffmpeg python3-gi python3-numpy gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
-  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libfaketime fonts-dejavu-core'
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libfaketime fonts-dejavu-core iproute2 nftables'
 # Of Debian's newest suite, unpacked into a private prefix: the interpreter, its headers and every library that it loads.
 TL_DEBIAN_PYTHON='python3.14 python3.14-minimal python3.14-venv libpython3.14-minimal libpython3.14-stdlib libpython3.14-dev
   python3-pip-whl python3-setuptools-whl libc6 libgcc-s1 libstdc++6 libexpat1 zlib1g libssl3t64 libsqlite3-0 libffi8 libbz2-1.0

@@ -84,8 +84,8 @@ ROLES: dict[str, Role] = {
     "lake_stream": Role(**_LAKE, strategy="stream", interval="10s"),
     "lake_snapshot": Role(**_LAKE, strategy="snapshot", interval="10s"),
     "busy_snapshot": Role(server="busy_snapshot", strategy="snapshot", options=QUICK_OPTIONS),
-    "idle_snapshot": Role(**_LAKE, strategy="snapshot", interval="150s"),
-    "idle_auto": Role(**_LAKE, interval="150s"),
+    "idle_snapshot": Role(**_LAKE, strategy="snapshot", interval="90s"),
+    "idle_auto": Role(**_LAKE, interval="90s"),
     "still": Role(server="still", rtsp=False, size="1280x720", interval="10s"),
     # Its slots are far apart: a still taken by hand within half a second of one repeats its bytes, and is unproven.
     "pressed": Role(server="still", rtsp=False, size="1280x720", interval="1h"),

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-import logging
 from pathlib import Path
 import socket
 import threading
@@ -138,12 +137,6 @@ async def stubborn(over: asyncio.Event) -> None:
     while not over.is_set():
         with suppress(asyncio.CancelledError):
             await over.wait()
-
-
-@pytest.fixture(autouse=True)
-def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep the many statements of 32 cameras out of the log, which takes longer than they do."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
 
 
 @pytest.fixture

@@ -25,9 +25,6 @@ class Told:
     """What this integration says in the log, and not for developers alone."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        # The statements of many cameras take longer to be told than to be executed.
-        caplog.set_level(logging.WARNING, "sqlalchemy.engine")
-        # The last, as it sets what is caught of all of them.
         caplog.set_level(logging.INFO, f"custom_components.{DOMAIN}")
         self._caplog = caplog
 
