@@ -19,11 +19,13 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.timelapser.const import DOMAIN, SYSTEM_UNIQUE_ID
+from custom_components.timelapser.core.ulid import ulid_to_bytes
 from custom_components.timelapser.diagnostics import async_get_config_entry_diagnostics
 from tests.canary import CANARY, forms
 from tests.conftest import ScriptedCamera, make_entry, set_up, timelapse_data
 from tests.ledger import BLACK, in_turn
 from tests.surface import timelapse_id
+from tests.test_issues import degrade, recover
 
 type NextSlot = Callable[..., Awaitable[None]]
 
@@ -190,6 +192,30 @@ async def test_fifty_attempts(hass: HomeAssistant, camera_entry: MockConfigEntry
     [usual] = told["guarded_camera"]["baseline"]["usual_change"].values()
     assert usual.keys() == {"share", "noise"}
     assert len(json_bytes(told)) < 64 * 1024
+
+
+async def test_the_last_incidents(
+    hass: HomeAssistant, camera: ScriptedCamera, camera_entry: MockConfigEntry, next_slot: NextSlot
+) -> None:
+    """As the action tells them, and no more than twenty."""
+    await degrade(camera, next_slot)
+    await recover(camera, next_slot)
+    answer = await hass.services.async_call(
+        DOMAIN, "list_incidents", {"entity_id": "camera.garden"}, blocking=True, return_response=True
+    )
+    told = await async_get_config_entry_diagnostics(hass, camera_entry)
+    assert told["incidents"] == answer["cameras"][camera_entry.entry_id]["incidents"]
+    [incident] = told["incidents"]
+    assert (incident["kind"], incident["cause"], incident["end"]) == ("degraded", "black", "recovered")
+    with closing(sqlite3.connect(hass.config.path(DOMAIN, "catalogue.db"))) as conn, conn:
+        columns = [row[1] for row in conn.execute("PRAGMA table_info(incidents)") if row[1] not in ("seq", "id")]
+        names = ", ".join(columns)
+        for number in range(20):
+            again = f"INSERT INTO incidents (id, {names}) SELECT ?, {names} FROM incidents LIMIT 1"
+            conn.execute(again, [number.to_bytes(16)])
+    told = await async_get_config_entry_diagnostics(hass, camera_entry)
+    found = [ulid_to_bytes(row["correlation_id"]) for row in told["incidents"]]
+    assert found == [number.to_bytes(16) for number in reversed(range(20))]
 
 
 async def test_only_what_is_named_is_told(

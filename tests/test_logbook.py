@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.timelapser.const import DOMAIN
-from custom_components.timelapser.logbook import MESSAGES
+from custom_components.timelapser.logbook import MESSAGES, SLOT_MESSAGES
 from tests.conftest import ScriptedCamera
 from tests.ledger import BLACK
 from tests.surface import entity_id
@@ -40,7 +40,7 @@ async def logbook(hass: HomeAssistant, config_dir: None) -> None:
 def lines(
     hass: HomeAssistant, camera_entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> Callable[[], Awaitable[list[dict[str, Any]]]]:
-    """Return what gives the lines of our own on the page of the camera's device."""
+    """Return what gives the lines of our own on the page of the camera's device, which asks for its entities too."""
 
     async def read() -> list[dict[str, Any]]:
         await async_wait_recording_done(hass)
@@ -55,6 +55,7 @@ def lines(
                 "start_time": (dt_util.utcnow() - timedelta(days=1)).isoformat(),
                 "end_time": (dt_util.utcnow() + timedelta(hours=1)).isoformat(),
                 "device_ids": [device.id],
+                "entity_ids": [entity_id(hass, camera_entry, "sensor", "health")],
             }
         )
         answer = await client.receive_json()
@@ -71,24 +72,30 @@ async def test_a_camera_that_degrades_and_recovers(
     next_slot: NextSlot,
     lines: Callable[[], Awaitable[list[dict[str, Any]]]],
 ) -> None:
+    """One line for each bad picture until the alarm is told, and none between that and its end."""
     camera.answer = BLACK
-    for _ in range(5):
+    for _ in range(7):
         await next_slot()
+    camera.answer = TimeoutError()
+    await next_slot()
     camera.answer = camera.good
     for _ in range(5):
         await next_slot()
+    camera.answer = BLACK
+    await next_slot()
     found = await lines()
     assert {line["name"] for line in found} == {"Garden"}
-    bad, degraded = found[1]["message"], found[6]["message"]
+    bad, degraded = found[1]["message"], found[5]["message"]
     assert found[0]["message"].startswith("began to record")
     assert bad.startswith("gave a bad picture: ")
     assert "nothing brighter" in bad
-    assert all(line["message"].startswith(bad) for line in found[2:6])
-    assert degraded.replace("degraded", "gave a bad picture") == found[5]["message"]
-    assert found[7]["message"] == "recovered"
+    assert all(line["message"].startswith(bad) for line in found[2:5])
+    assert degraded.startswith(bad.replace("gave a bad picture", "degraded"))
+    assert found[6]["message"] == "recovered"
+    assert found[7]["message"].startswith(bad)
     assert len(found) == 8
     assert found[0]["entity_id"] == entity_id(hass, camera_entry, "sensor", "state")
-    assert found[6]["entity_id"] == entity_id(hass, camera_entry, "sensor", "health")
+    assert {line["entity_id"] for line in found[1:]} == {entity_id(hass, camera_entry, "sensor", "health")}
 
 
 async def test_a_camera_that_goes_and_comes_back(
@@ -105,7 +112,7 @@ async def test_a_camera_that_goes_and_comes_back(
     await next_slot(120)
     messages = [line["message"] for line in await lines()]
     reason = "The camera answered without a picture"
-    assert messages[1:] == [*[f"gave no picture: {reason}"] * 5, f"went offline: {reason}", "is online again"]
+    assert messages[1:] == [*[f"gave no picture: {reason}"] * 4, f"went offline: {reason}", "is online again"]
 
 
 async def test_the_switch(
@@ -124,6 +131,8 @@ async def test_the_switch(
     ("event", "data", "message"),
     [
         ("camera_recovered", {"by": "reset"}, "recovered (reset by hand)"),
+        ("camera_recovered", {"by": "relearned"}, "recovered (learned anew)"),
+        ("camera_online", {"by": "replaced"}, "is online again (another camera)"),
         ("camera_online", {"health": "degraded"}, "is online again, still degraded"),
         ("run_completed", {"timelapse": "Tomatoes"}, "completed a run of “Tomatoes”"),
         ("purge_completed", {"frames": {"count": 5}, "quarantine": {"count": 2}}, "had 7 pictures removed"),
@@ -165,4 +174,5 @@ async def test_another_device_has_none_of_it(
 
 def test_a_good_picture_has_no_line() -> None:
     assert f"{DOMAIN}_image_captured" not in MESSAGES
-    assert len(MESSAGES) == 12
+    assert f"{DOMAIN}_image_captured" not in SLOT_MESSAGES
+    assert (len(MESSAGES), len(SLOT_MESSAGES)) == (10, 2)

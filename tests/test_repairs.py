@@ -253,7 +253,7 @@ async def test_relearning_forgets_what_was_normal_and_ends_the_degraded_state(
     assert issues(hass) == {}
     assert not camera_entry.runtime_data.data.degraded
     assert table(hass, "cameras")[0]["reference"] is None
-    assert [event.data["by"] for event in events.named("camera_recovered")] == ["reset"]
+    assert [event.data["by"] for event in events.named("camera_recovered")] == ["relearned"]
 
 
 async def test_pausing_pauses_every_timelapse_and_keeps_the_issue(
@@ -278,7 +278,12 @@ async def test_pausing_pauses_every_timelapse_and_keeps_the_issue(
 
 
 async def test_another_camera_can_take_the_place_of_a_degraded_one(
-    hass: HomeAssistant, camera_entry: MockConfigEntry, degraded: str, fix: FixFlow, media_root: Path
+    hass: HomeAssistant,
+    camera_entry: MockConfigEntry,
+    degraded: str,
+    fix: FixFlow,
+    media_root: Path,
+    events: Events,
 ) -> None:
     kept = files(media_root)
     flow = await fix(degraded)
@@ -295,6 +300,8 @@ async def test_another_camera_can_take_the_place_of_a_degraded_one(
     assert not camera_entry.runtime_data.data.degraded
     assert table(hass, "cameras")[0]["reference"] is None
     assert files(media_root) == kept
+    assert [event.data["by"] for event in events.named("camera_recovered")] == ["replaced"]
+    assert events.named("camera_online") == []
 
 
 async def test_the_same_camera_chosen_again_is_as_degraded_as_before(

@@ -14,7 +14,6 @@ from .camera_state import CameraState
 from .capture import Attempt
 from .const import (
     DOMAIN,
-    EVENT_CAMERA_RECOVERED,
     EVENT_FORECAST_CHANGED,
     EVENT_PURGE_COMPLETED,
     EVENT_RUN_PAUSED,
@@ -22,8 +21,8 @@ from .const import (
 )
 from .core.catalogue.records import RunRow
 from .core.forecast import Forecast
-from .core.health import Transition
-from .core.models import Health, IncidentKind, RunState
+from .core.health import HealthState, Transition
+from .core.models import IncidentEnd, IncidentKind, RunState
 from .core.ulid import new_ulid
 from .fetch import SourceCamera
 
@@ -72,11 +71,18 @@ class Announcer:
             _LOGGER.log(level, "%s is %s (%s)", self._entry.title, attempt.transition, attempt.code or attempt.outcome)
 
     @callback
-    def reset(self, health: Health, parent: Context | None) -> None:
-        """Tell that the user ended degraded mode."""
-        cid = new_ulid()
-        data = {"health": health, "by": "reset", "incident_id": self._incident(Transition.RECOVERED, cid)}
-        self._fire(EVENT_CAMERA_RECOVERED, data, cid, parent)
+    def ended(self, before: HealthState, now: HealthState, by: IncidentEnd, parent: Context | None) -> bool:
+        """Tell what the user has ended, and by what; return whether that was anything."""
+        ended = {
+            Transition.ONLINE: before.connectivity.breaker_open and not now.connectivity.breaker_open,
+            Transition.RECOVERED: before.quality.degraded and not now.quality.degraded,
+        }
+        for transition, told in ended.items():
+            if told:
+                cid = new_ulid()
+                data = {"health": now.health, "by": by, "incident_id": self._incident(transition, cid)}
+                self._fire(TRANSITION_EVENTS[transition], data, cid, parent)
+        return any(ended.values())
 
     @callback
     def forecast(self, before: Forecast | None, now: Forecast | None) -> None:

@@ -34,6 +34,7 @@ from .const import (
     SYSTEM_UNIQUE_ID,
 )
 from .core.errors import TimelapserError
+from .core.models import IncidentEnd
 from .core.redact import redact
 from .flow_schema import (
     BATTERY_OPTIONS,
@@ -218,9 +219,10 @@ class TimelapserConfigFlow(ConfigFlow, domain=DOMAIN):
         former = er.async_resolve_entity_id(er.async_get(self.hass), stored) or stored
         title = self._camera_name if entry.title == self._name_of(former) else entry.title
         if entry.state is ConfigEntryState.LOADED and data[CONF_CAMERA] != stored:
-            # What the former camera showed, and how well, says nothing of this one; if that stays, it is chosen anyway.
+            # What the former camera showed, how well, and whether it answered says nothing of this one; if that stays,
+            # it is chosen anyway.
             with suppress(TimelapserError, HomeAssistantError):
-                await async_begin_anew(entry.runtime_data)
+                await async_begin_anew(entry.runtime_data, IncidentEnd.REPLACED)
         return self.async_update_and_abort(entry, title=title, data=data)
 
     async def async_step_storage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

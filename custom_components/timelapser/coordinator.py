@@ -22,7 +22,7 @@ from .capture import Attempt, Capturer, Request
 from .const import CONF_CAMERA, DOMAIN, EVENT_RUN_STARTED, SUBENTRY_TIMELAPSE
 from .core.catalogue.records import RunRow
 from .core.errors import Code, TimelapserError
-from .core.health import reset_quality
+from .core.health import HealthState, reset_quality
 from .core.models import IncidentEnd, Outcome, Reason, SceneContext
 from .core.readiness import StorageState
 from .core.ulid import new_ulid
@@ -331,13 +331,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def async_reset_degraded(
         self, context: Context | None = None, *, end: IncidentEnd = IncidentEnd.RESET
     ) -> dict[str, Any]:
-        """Leave degraded mode and begin the count of bad frames anew."""
+        """Leave degraded mode and begin the count of bad frames anew; with another camera, that of failures as well."""
         async with self.turns.taken():
-            changed = self.state.health.quality.degraded
-            released = await self.state.async_end_degraded(reset_quality(self.state.health), end)
+            before = self.state.health
+            health = HealthState() if end is IncidentEnd.REPLACED else reset_quality(before)
+            released = await self.state.async_end_degraded(health, end)
         self.planner.repace(dt_util.utcnow())
-        if changed:
-            self.announcer.reset(self.state.health.health, context)
+        changed = self.announcer.ended(before, health, end, context)
         self._follow_held(released, parent=context)
         self._publish(force=True)
         self._arm()

@@ -52,7 +52,7 @@ from .const import (
 )
 from .coordinator import CameraCoordinator, TimelapserConfigEntry
 from .core.catalogue import queries
-from .core.catalogue.records import AttemptRow
+from .core.catalogue.records import AttemptRow, IncidentRow
 from .core.catalogue.summary import RunTotals
 from .core.detection import Baseline
 from .core.errors import TimelapserError
@@ -60,11 +60,14 @@ from .core.models import Light
 from .engine import DATA_ENGINE
 from .fetch import SourceCamera
 from .flow_schema import option_defaults
+from .incident_actions import describe_incident
 from .settings import default_media_root, system_settings
 from .vitals import async_vitals
 
 ATTEMPTS: Final = 50
 """The newest attempts that are listed: some ten incidents with what came before and after."""
+INCIDENTS: Final = 20
+"""The newest incidents that are listed: who asks for help has had the trouble lately."""
 
 TIMELAPSE_FIELDS: Final = (
     CONF_INTERVAL,
@@ -263,24 +266,28 @@ def _progress(coordinator: CameraCoordinator, timelapse_id: str) -> dict[str, An
 
 
 async def _async_add_history(coordinator: CameraCoordinator, told: dict[str, Any]) -> None:
-    """Add what the catalogue remembers: the newest attempts, the codes of all of them, and the runs."""
+    """Add what the catalogue remembers: the newest attempts and incidents, the codes of all attempts, and the runs."""
     camera_id = coordinator.config_entry.entry_id
 
-    def read(conn: Connection) -> tuple[int, list[AttemptRow], dict[str, int], dict[str, RunTotals]]:
+    def read(
+        conn: Connection,
+    ) -> tuple[int, list[AttemptRow], list[IncidentRow], dict[str, int], dict[str, RunTotals]]:
         return (
             queries.camera_state(conn, camera_id).byte_count,
             queries.list_recent_attempts(conn, camera_id, ATTEMPTS),
+            queries.list_incidents(conn, camera_id, limit=INCIDENTS),
             queries.attempt_codes(conn, camera_id),
             queries.run_totals(conn, camera_id),
         )
 
     try:
-        byte_count, attempts, codes, runs = await coordinator.engine.async_read(read)
+        byte_count, attempts, incidents, codes, runs = await coordinator.engine.async_read(read)
     except TimelapserError as err:
         told["history_error"] = err.code
         return
     told["guarded_camera"]["bytes"] = byte_count
     told["attempts"] = [_attempt(row) for row in attempts]
+    told["incidents"] = [describe_incident(row) for row in incidents]
     told["codes"] = codes
     told["runs"] = {
         timelapse_id: {"by_state": totals.by_state, "images": totals.images} for timelapse_id, totals in runs.items()

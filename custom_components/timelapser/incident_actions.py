@@ -28,11 +28,14 @@ async def async_list_incidents(coordinator: CameraCoordinator, call: ServiceCall
     found = await coordinator.engine.async_read(
         lambda conn: queries.list_incidents(conn, camera_id, since=since, limit=limit)
     )
-    return {"resolved": coordinator.state.row.resolved, "incidents": [_describe(incident) for incident in found]}
+    return {
+        "resolved": coordinator.state.row.resolved,
+        "incidents": [describe_incident(row) for row in found],
+    }
 
 
-def _describe(incident: IncidentRow) -> dict[str, Any]:
-    """Return an incident as the answer tells of it."""
+def describe_incident(incident: IncidentRow) -> dict[str, Any]:
+    """Return an incident as it is told of, in plain values."""
     ended_at = incident.ended_at
     duration = ((ended_at or dt_util.utcnow()) - incident.started_at).total_seconds()
     return {

@@ -25,10 +25,10 @@ async def async_relearn(coordinator: CameraCoordinator, light: Light | None = No
     return {"forgotten": {mode.value: count for mode, count in forgotten.items()}}
 
 
-async def async_begin_anew(coordinator: CameraCoordinator) -> None:
+async def async_begin_anew(coordinator: CameraCoordinator, end: IncidentEnd = IncidentEnd.RELEARNED) -> None:
     """Forget what is normal for a camera, and that its pictures were bad by that."""
     await async_relearn(coordinator)
-    await coordinator.async_reset_degraded(end=IncidentEnd.RELEARNED)
+    await coordinator.async_reset_degraded(end=end)
 
 
 async def async_call_relearn(coordinator: CameraCoordinator, call: ServiceCall) -> dict[str, Any]:

@@ -144,6 +144,8 @@ class IncidentEnd(StrEnum):
     RECOVERED = "recovered"
     RESET = "reset"
     RELEARNED = "relearned"
+    REPLACED = "replaced"
+    """Another camera was chosen."""
     REMOVED = "removed"
 
 

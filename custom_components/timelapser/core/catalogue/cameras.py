@@ -73,12 +73,16 @@ def camera_key(conn: Connection, camera_id: str) -> int:
 def end_degraded(conn: Connection, camera_id: str, health: str, end: IncidentEnd, now: datetime) -> tuple[RunRow, ...]:
     """Keep a state of health that is not degraded and that no picture brought about; what showed the former goes.
 
-    So does the trend that led there. What was paused for it goes on, and is returned.
+    So does the trend that led there. What was paused for it goes on, and is returned. With another camera an outage of
+    the former one ends as well, and whether that one let itself be streamed is forgotten.
     """
     seq = camera_key(conn, camera_id)
     if conn.execute(select(cameras.c.evidence).where(cameras.c.seq == seq)).scalar() is not None:
         forget_trend(conn, seq)
     conn.execute(update(cameras).where(cameras.c.seq == seq).values(health=health, evidence=None))
+    if end is IncidentEnd.REPLACED:
+        conn.execute(update(cameras).where(cameras.c.seq == seq).values(strategy_note=None))
+        close(conn, seq, [IncidentKind.OFFLINE], end, now)
     close(conn, seq, [IncidentKind.DEGRADED], end, now)
     return release(conn, seq, now)
 

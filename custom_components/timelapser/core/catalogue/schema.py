@@ -257,7 +257,12 @@ incidents = Table(
     Column("first_bad_at", Millis, nullable=False),
     Column("started_at", Millis, nullable=False),
     Column("ended_at", Millis),
-    Column("end", Coded((IncidentEnd.RECOVERED, IncidentEnd.RESET, IncidentEnd.RELEARNED, IncidentEnd.REMOVED))),
+    Column(
+        "end",
+        Coded(
+            (IncidentEnd.RECOVERED, IncidentEnd.RESET, IncidentEnd.RELEARNED, IncidentEnd.REMOVED, IncidentEnd.REPLACED)
+        ),
+    ),
     Column("causes", Text, nullable=False),
     Column("bad", BigInteger, nullable=False),
     Column("lost", BigInteger, nullable=False),
