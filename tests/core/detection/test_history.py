@@ -264,6 +264,28 @@ def test_damaged_memory_is_no_memory() -> None:
     assert Normal.from_bytes(b"").looks == {}
 
 
+def test_a_room_before_its_lamps_are_on_is_as_dark_by_day_as_at_dawn() -> None:
+    """The sun, which tells the light modes apart, does not switch them."""
+    baseline, verdicts = Baseline.empty(), []
+    hours = [(20, 1.0, 40.0), (20, 1.0, 3.0), (20, 0.2, -3.0), (10, 0.2, 7.0), (10, 1.0, 9.0)]
+    states = [(light, sun) for count, light, sun in hours for _ in range(count)]
+    for number, (light, sun) in enumerate(states):
+        found = Detector().evaluate(
+            shot(number, light=light),
+            when=NOON + number * timedelta(minutes=1),
+            baseline=baseline,
+            context=SceneContext(sun_elevation=sun),
+        )
+        baseline = found.baseline
+        verdicts.append(found.verdict)
+    assert all(verdict.kept for verdict in verdicts)
+    assert verdicts[60:] == [Verdict.GOOD] * 20
+    dirt = shot(90, dirty, light=0.2)
+    when = NOON + timedelta(hours=2)
+    found = Detector().evaluate(dirt, when=when, baseline=baseline, context=SceneContext(sun_elevation=9))
+    assert found.verdict is Verdict.BAD
+
+
 # With maps made by hand
 
 
@@ -347,6 +369,8 @@ def test_a_first_dawn_is_not_judged_by_the_minutes_before(sun: float, judged: bo
     normal = Normal()
     for number in range(20):
         normal = learned(normal, Judgement(), seen(seen_map(30), number), kept=True)
+    for at, look in enumerate(normal.looks[Light.NIGHT]):
+        normal = normal.with_look(Light.NIGHT, at, replace(look, since=look.since - timedelta(days=1)))
     found = judge(normal, seen(seen_map(120), 0, Light.DAY, sun), sound=True)
     assert found.known is judged
 
@@ -360,14 +384,56 @@ def test_a_lamp_at_an_unusual_hour_is_no_other_mode_of_the_camera(level: float, 
     for number in range(24):
         shown = seen(room, number, Light.TWILIGHT) if number < 12 else seen(dim, number + 40)
         normal = learned(normal, judge(normal, shown, sound=True), shown, kept=True)
-    assert normal.expected(NOON.replace(hour=0), -20) is Light.TWILIGHT
     for light, (look,) in list(normal.looks.items()):
         normal = normal.with_look(light, 0, replace(look, since=look.since - timedelta(days=2)))
+    assert normal.expected(NOON.replace(hour=0), -20) is Light.TWILIGHT
     lit = seen_map(level)
     lit[BLUE:] = 30
     judgement = judge(normal, seen(lit, 3), sound=True)
     assert judgement.faults
     assert (judgement.faults[0].severity < 0.5) is doubted
+
+
+@pytest.mark.parametrize(("detail", "known", "bad"), [(2.8, True, False), (2.8, False, True), (0.5, True, True)])
+def test_what_another_light_is_known_to_show_is_good(detail: float, known: bool, bad: bool) -> None:
+    """A dark room by day, if it was one at dusk; but darkness that shows nothing is as dark as any other."""
+    normal = taught(seen_map(100), light=Light.DAY)
+    dim = Look.first(seen_map(30, detail), 0.0, NOON)
+    normal = normal.with_look(Light.TWILIGHT, None, replace(dim, count=KNOWN if known else KNOWN - 1))
+    judgement = judge(normal, seen(seen_map(30, detail), 40, Light.DAY, 20), sound=True)
+    assert (worst(judgement) > 0.5) is bad
+    assert (judgement.faults == ()) is not bad
+
+
+@pytest.mark.parametrize(("later", "bad"), [(timedelta(0), False), (timedelta(days=2), True)])
+def test_lamps_that_light_up_what_was_met_first_are_no_fault(later: timedelta, bad: bool) -> None:
+    normal = taught(coloured(seen_map(22), -6, 6), light=Light.DAY)
+    (look,) = normal.looks[Light.DAY]
+    normal = normal.with_look(Light.DAY, 0, replace(look, since=look.since - later))
+    lit = seen(coloured(seen_map(80), 8, -12), 20, Light.DAY, 20)
+    judgement = judge(normal, lit, sound=True)
+    assert judgement.relit is not bad
+    assert (worst(judgement) > 0.5) is bad
+    assert worst(judge(normal, lit, sound=False)) > 0.5
+
+
+def test_a_day_is_judged_by_the_look_that_was_lit_as_it_is() -> None:
+    dim = taught(seen_map(22, 2.8), light=Light.DAY)
+    both = dim.with_look(Light.DAY, None, replace(Look.first(seen_map(80), 0.0, NOON), count=KNOWN))
+    hidden = seen_map(80)
+    hidden[DETAIL, GRID[1] // 2 :] = 1.0
+    picture = seen(hidden, 40, Light.DAY, 20)
+    assert worst(judge(dim, picture, sound=True)) < 0.5
+    assert worst(judge(both, picture, sound=True)) > 0.5
+
+
+@pytest.mark.parametrize(("later", "judged"), [(timedelta(0), False), (timedelta(days=1), True)])
+def test_an_evening_makes_no_habit(later: timedelta, judged: bool) -> None:
+    """At a picture a minute it has hundreds with the lamp on, and then the lamp goes out for the first time."""
+    normal = taught(seen_map(120), 40, Light.TWILIGHT)
+    (look,) = normal.looks[Light.TWILIGHT]
+    normal = normal.with_look(Light.TWILIGHT, 0, replace(look, since=look.since - later))
+    assert judge(normal, seen(seen_map(60, 2.0), 41), sound=True).known is judged
 
 
 def test_a_first_night_is_not_judged() -> None:

@@ -127,6 +127,11 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
     )
 
 
+def shows_scene(look: Look) -> bool:
+    """Return whether a look has structure enough to be told from darkness, a cap or a wall."""
+    return int(np.count_nonzero(look.mean[DETAIL][MIDDLE] > TEXTURED[MIDDLE])) >= LEAST_CELLS
+
+
 def _light_gain(step: Map, textured: NDArray[np.bool_]) -> Map:
     """Return for each row of cells what the light or the weather did to the detail at that height, octaves."""
     height, width = step.shape

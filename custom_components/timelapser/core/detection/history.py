@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..models import Fault, FaultKind, Light
-from .departures import Departure, compare
+from .departures import Departure, compare, shows_scene
 from .fog import may_be_fog
 from .light import DARK, HIGH_SUN
 from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
@@ -45,7 +45,8 @@ RELIT: Final = 0.25
 RELIT_BY_DAY: Final = (0.5, 1.1)
 """The same by day, when clouds alone make 0.37, and too little light is a fault of its own."""
 RELIT_ANYHOW: Final = 0.5
-"""The same of nights and dusks, when lamps, infrared light and lit fog may change most else as well."""
+"""The same of nights and dusks, when lamps, infrared light and lit fog may change most else as well; and of days
+that are lighter than a look that is young."""
 LEAST_STRUCTURE: Final = 0.1
 """Part of the structure that is asked for then; behind a cap or a cover there is less."""
 RELIT_BLUR: Final = 0.6
@@ -120,13 +121,17 @@ def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
     compared = [(look, compare(seen.map, seen.noise, look)) for look in looks]
     judged = [(look, departure, tuple(_faults(departure, seen.light))) for look, departure in compared]
     best, departure, faults = min(judged, key=lambda each: _worst(each[2]))
-    if seen.light is not Light.DAY and _worst(faults) > AGREES and abs(departure.brighter) >= RELIT:
+    as_lit = RELIT_BY_DAY[0] if seen.light is Light.DAY else RELIT
+    if _worst(faults) > AGREES and abs(departure.brighter) >= as_lit:
         # A look that was lit as this picture is knows it better than one that another light makes look alike.
-        lit = [each for each in judged if abs(each[1].brighter) < RELIT]
+        lit = [each for each in judged if abs(each[1].brighter) < as_lit]
         best, departure, faults = min(lit, key=lambda each: _worst(each[2]), default=(best, departure, faults))
+    if _worst(faults) > AGREES and (agreeing := _agreeing(normal, seen)) is not None:
+        best, departure, faults = agreeing
     own = normal.looks.get(seen.light, ())
     at = next((index for index, look in enumerate(own) if look is best), None)
     relit = _worst(faults) > AGREES and not odd_light and _is_relit(departure, seen.light)
+    relit = relit or (_worst(faults) > AGREES and sound and best.young and _is_lit_up(departure, seen.light))
     young = sound and best.young and bool(faults) and faults[0].kind in _OVER_ALL
     if relit or (seen.light is not Light.DAY and not odd_light and _only_light(faults)):
         faults = tuple(_doubted(fault) for fault in faults)
@@ -175,6 +180,21 @@ def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> 
     if at is not None and look is own[at]:
         return normal
     return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
+
+
+def _agreeing(normal: Normal, seen: Seen) -> tuple[Look, Departure, tuple[Fault, ...]] | None:
+    """Return the look of any light mode that is just what a picture shows, and how the picture departs from it.
+
+    The sun tells the light modes apart, and lamps do not know where it stands. What is dark, capped or bare looks like
+    much else: only a look that shows its scene has a say.
+    """
+    looks = tuple(look for light in Light for look in normal.known(light) if shows_scene(look))
+    for look in _comparable(looks, seen):
+        departure = compare(seen.map, seen.noise, look)
+        faults = tuple(_faults(departure, seen.light))
+        if _worst(faults) <= AGREES:
+            return look, departure, faults
+    return None
 
 
 def _is_lit(seen: Seen) -> bool:
@@ -257,6 +277,11 @@ def _is_relit(departure: Departure, light: Light) -> bool:
         and departure.structure >= RELIT_STRUCTURE
         and departure.cast <= CAST[0]
     )
+
+
+def _is_lit_up(departure: Departure, light: Light) -> bool:
+    """Return whether a day is so much lighter than what was met first that this was a room before its lamps were on."""
+    return light is Light.DAY and departure.brighter >= RELIT_ANYHOW and departure.structure >= LEAST_STRUCTURE
 
 
 def _may_pass(departure: Departure) -> bool:

@@ -202,13 +202,19 @@ class Normal:
     def expected(self, when: datetime, sun_elevation: float | None) -> Light | None:
         """Return the light mode that this camera has had at such a time without exception; None if it has none.
 
-        While the sun is low the light changes from minute to minute, and no time of it is like another.
+        While the sun is low the light changes from minute to minute, and no time of it is like another. Nor is there
+        a habit of nights in an evening, however many pictures it had: lamps go out later. A high sun does not.
         """
         if sun_elevation is not None and CIVIL_DUSK <= sun_elevation < HIGH_SUN:
             return None
-        if (row := _sun_row(sun_elevation)) is not None and (light := self._habit(row, SUN_HABIT)) is not None:
+        light = None
+        if (row := _sun_row(sun_elevation)) is not None:
+            light = self._habit(row, SUN_HABIT)
+        if light is None:
+            light = self._habit(when.astimezone(UTC).hour, HOUR_HABIT)
+        if light is None or (sun_elevation is not None and sun_elevation >= HIGH_SUN):
             return light
-        return self._habit(when.astimezone(UTC).hour, HOUR_HABIT)
+        return None if all(look.young for look in self.known(light)) else light
 
     def _habit(self, row: int, least: int) -> Light | None:
         counts = self.habits[row]
