@@ -13,7 +13,7 @@ from benchmarks.health.decays import Past, lives
 from benchmarks.health.forecast import OURS, Told, heard, targets, to_json
 from benchmarks.health.run import Job, MissingScenesError, jobs, prepare
 
-DAYS = 30
+DAYS = 40
 MET = {True: "met", False: "NOT MET", None: "-"}
 SEEDS = 20
 

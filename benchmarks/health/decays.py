@@ -3,14 +3,13 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.corpus.light import randomness
-from benchmarks.corpus.sequences import BEGIN
+from benchmarks.corpus.sequences import BEGIN, elevation
 from benchmarks.corpus.sources import Place, Scene
 
-from .ailments import MOST_SOILED, MOST_UNSHARP, Ailment, defocus, dirt, healthy
+from .ailments import Ailment, Moment, defocus, dirt, healthy
 from .profiles import DAY, HOUR, PROFILES, Course, Life
 from .run import lived
 from .site import Site, Spell
@@ -20,12 +19,14 @@ if TYPE_CHECKING:
 
 EVERY: Final = 2 * HOUR
 """Interval of these cameras: half of what an hour's median would be made of is missing."""
-GROWS_FROM: Final = 0.3
-"""Share of the life after which something grows."""
-BLOTCHES: Final = (0.8, 2.0)
-"""Blotches that a day leaves on the glass, drawn for each camera: bad within one to three weeks."""
-CREEP: Final = (0.12, 0.35)
-"""Pixels of a 1280 wide picture by which the focus creeps a day: bad within one to two weeks."""
+GROWS_FROM: Final = 0.5
+"""Share of the life after which something grows: what is normal has settled. After a week of good days it is still a
+mean of few pictures, which follows what grows slowly."""
+LASTS: Final = (5.0, 18.0)
+"""Days, drawn for each camera, after which a clear noon's picture is rejected: dust, pollen and a lens that creeps take
+weeks, and half of a life of forty days has room for no more."""
+STEPS: Final = 60
+"""Parts of the worst in which it is tried how much of it that takes: one blotch may cover all that a bare scene has."""
 NEAR: Final = 12 * HOUR
 """Time around a degraded state of the good camera in which that of another is the weather's."""
 DRY: Final = (2.0, 72.0)
@@ -47,37 +48,60 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A camera until its end, or until it was degraded by what began to grow at ``begin`` (None: nothing)."""
+    """A camera until its end, or until it was degraded by what began to grow at ``begin`` (None: nothing).
+
+    ``due`` is when a clear noon's picture would be rejected beside what was normal at ``begin`` (None: never): what is
+    normal may follow what grows, so that the camera is never degraded.
+    """
 
     profile: str
     camera: str
     begin: datetime | None
     degraded: datetime | None
     sights: tuple[Sight, ...]
+    due: datetime | None = None
 
-
-def _growing(ailment: Callable[[float], Ailment], a_day: float, begin: datetime) -> Callable[[datetime], Ailment]:
-    return lambda when: ailment(min(1.0, (when - begin) / DAY * a_day)) if when > begin else healthy
-
-
-def _slow(
-    name: str, ailment: Callable[[float], Ailment], rates: tuple[float, float], most: float, life: Life
-) -> Course:
-    """Return the course of a camera of which something grows evenly, each at its own pace."""
-    begin = life.day(GROWS_FROM)
-    a_day = float(life.site.chance(name, "pace").uniform(*rates)) / most
-    return Course(begin, _growing(ailment, a_day, begin))
+    @property
+    def bad(self) -> datetime | None:
+        """Return when it was, or should have been, degraded."""
+        return self.degraded or self.due
 
 
 GOOD: Final = "good"
-COURSES: Final[Mapping[str, Callable[[Life], Course]]] = {
-    GOOD: PROFILES["good"].course,
-    "dirt in weeks": partial(_slow, "slow dirt", dirt, BLOTCHES, MOST_SOILED),
-    "defocus in weeks": partial(_slow, "slow defocus", defocus, CREEP, MOST_UNSHARP),
-    "dirt in days": PROFILES["gradual dirt"].course,
-    "defocus in days": PROFILES["gradual defocus"].course,
-}
-"""The last two are those of the measure of health, which come within two or three days."""
+SLOW: Final[Mapping[str, Callable[[float], Ailment]]] = {"dirt": dirt, "defocus": defocus}
+"""What grows, by the name of the profile."""
+
+
+def course_of(name: str, life: Life, known: Memory) -> tuple[Course, datetime | None]:
+    """Return the course of a camera of which something grows evenly, and when it is due.
+
+    ``known`` is what it had learnt by the begin.
+    """
+    begin, ailment = life.day(GROWS_FROM), SLOW[name]
+    lasts = float(life.site.chance(name, "pace").uniform(*LASTS))
+    rejected = _rejected_at(ailment, life.site, begin + DAY / 2, known)
+    a_day = (rejected or 1.0) / lasts
+
+    def at(when: datetime) -> Ailment:
+        return ailment(min(1.0, (when - begin) / DAY * a_day)) if when > begin else healthy
+
+    return Course(begin, at), None if rejected is None else begin + lasts * DAY
+
+
+def _rejected_at(ailment: Callable[[float], Ailment], site: Site, noon: datetime, known: Memory) -> float | None:
+    """Return how far something has grown (0..1) when a clear noon's picture is rejected; None if none is."""
+    from custom_components.timelapser.core.detection import Detector  # noqa: PLC0415 - as in ``lives``
+    from custom_components.timelapser.core.models import SceneContext  # noqa: PLC0415
+
+    moment = Moment(replace(site, spells=(), _good={}, _seen={}), noon)
+    context = SceneContext(sun_elevation=elevation(noon), expected_size=known.size)
+    for step in range(1, STEPS):
+        data = ailment(step / STEPS)(moment).data
+        assert data is not None  # noqa: S101 - glass never keeps a camera from answering
+        found = Detector().evaluate(data, when=noon, baseline=known.baseline, context=context)
+        if not found.verdict.kept:
+            return step / STEPS
+    return None
 
 
 def weathered(site: Site, days: int) -> Site:
@@ -99,24 +123,24 @@ def lives(scene: Scene, seed: int, days: int) -> list[Past]:
     from .simulate import Memory  # noqa: PLC0415 - the product is loaded without OpenCV, after all that draws
 
     life = Life(weathered(Site.of(scene, seed), days), days, EVERY)
-    courses = {name: course(life) for name, course in COURSES.items()}
-    waiting = sorted({course.begin for name, course in courses.items() if name != GOOD})
+    begin = life.day(GROWS_FROM)
     sights, last = [], Memory()
-    known: dict[datetime, Memory] = {}
+    known: Memory | None = None
     weather: set[datetime] = set()
-    for step in lived(life, courses[GOOD], last):
-        while waiting and waiting[0] <= step.at:
-            known[waiting.pop(0)] = last
+    for step in lived(life, PROFILES["good"].course(life), last):
+        if known is None and step.at >= begin:
+            known = last
         sights.append(_sight(step))
         last = step.memory
         if last.health.quality.degraded:
             weather.add(step.at)
     good = Past(GOOD, life.site.name, None, None, tuple(sights))
-    bad = (
-        until_degraded(name, lived(life, course, known[course.begin]), course, good, weather)
-        for name, course in courses.items()
-        if name != GOOD
-    )
+    known = known or last
+    bad = []
+    for name in SLOW:
+        course, due = course_of(name, life, known)
+        past = until_degraded(name, lived(life, course, known), course, good, weather)
+        bad.append(replace(past, due=due))
     return [good, *bad]
 
 

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from benchmarks.detection.figures import Rate
 from benchmarks.detection.tables import Target
 
-from .decays import GOOD, Past, Sight
+from .decays import GOOD, SLOW, Past, Sight
 
 DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 IN_TIME: Final = DAY
 """Before a camera is degraded, at least."""
-GRADUAL: Final = 3 * DAY
-"""From the begin of what grows until a camera is degraded; one blotch may cover all that a scene has."""
 LINE: Final = 7 * DAY
 """Past through which a straight line is laid, as one would by hand."""
 LEAST: Final = 24
@@ -31,7 +29,7 @@ HORIZON: Final = 30 * DAY
 REJECTED: Final = 50.0
 """Score under which a picture is rejected."""
 CAUSES: Final[Mapping[str, tuple[str, ...]]] = {"dirt": ("dirt", "film", "covered"), "defocus": ("blur",)}
-"""What is right to say, by the first word of a profile: a lens full of blotches may be called filmy."""
+"""What is right to say, by the profile: a lens full of blotches may be called filmy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,30 +146,23 @@ class Told:
 
     @property
     def in_time(self) -> Said | None:
-        """Return what stood a day before the camera was degraded, said since something grew."""
-        assert self.past.degraded is not None  # noqa: S101 - asked of degraded cameras alone
-        return self.standing(self.past.degraded - IN_TIME)
-
-    @property
-    def took(self) -> timedelta:
-        """Return how long it took from the begin of what grows until the camera was degraded."""
-        assert self.past.begin is not None  # noqa: S101 - as above
-        assert self.past.degraded is not None  # noqa: S101
-        return self.past.degraded - self.past.begin
+        """Return what stood a day before the camera was degraded, or should have been."""
+        assert self.past.bad is not None  # noqa: S101 - asked of bad cameras alone
+        return self.standing(self.past.bad - IN_TIME)
 
     @property
     def right(self) -> bool:
         """Return whether the cause was right a day before."""
         said = self.in_time
-        return said is not None and said.cause in CAUSES[self.past.profile.split()[0]]
+        return said is not None and said.cause in CAUSES[self.past.profile]
 
     @property
     def covers(self) -> bool:
         """Return whether the interval of a day before had the instant in it."""
         said = self.in_time
-        if said is None or said.earliest is None or said.latest is None or self.past.degraded is None:
+        if said is None or said.earliest is None or said.latest is None or self.past.bad is None:
             return False
-        return said.earliest <= self.past.degraded <= said.latest
+        return said.earliest <= self.past.bad <= said.latest
 
     @property
     def ever(self) -> bool:
@@ -186,26 +177,29 @@ def heard(pasts: Sequence[Past]) -> dict[str, list[Told]]:
 
 
 def targets(told: Sequence[Told]) -> list[Target]:
-    """Return what was asked for, of one rule; the decays of the measure of health stand beside the slow ones."""
+    """Return what was asked for, of one rule."""
 
     def rate(words: str, answers: Sequence[bool], limit: float, *, at_least: bool = True) -> Target:
         found = Rate.of(answers)
         return Target(words, found.share if found.total else None, limit, at_least, str(found).strip())
 
-    lines = []
-    for pace in ("in weeks", "in days"):
-        bad = [each for each in told if each.past.profile.endswith(pace) and each.past.degraded is not None]
-        slow = [each for each in bad if each.took >= GRADUAL]
-        words = f"{pace}: of those that took {GRADUAL // DAY} days or more"
-        lines.append(rate(words, [each.in_time is not None for each in slow], 0.8))
-        for kind in ("", "dirt ", "defocus "):
-            own = [each for each in bad if each.past.profile.startswith(kind)]
-            lines.append(
-                rate(f"{kind}{pace}: told a day before degraded", [each.in_time is not None for each in own], 0.8)
-            )
-        known = [each for each in bad if each.in_time is not None]
-        lines.append(rate(f"{pace}: of these, the cause is right", [each.right for each in known], 0.8))
-        lines.append(rate(f"{pace}: of these, the interval has the instant", [each.covers for each in known], 0.8))
+    bad = [each for each in told if each.past.degraded is not None]
+    missed = [each for each in told if each.past.degraded is None and each.past.due is not None]
+    lines = [rate("told a day before degraded", [each.in_time is not None for each in bad], 0.8)]
+    for kind in SLOW:
+        own = [each.in_time is not None for each in bad if each.past.profile == kind]
+        lines.append(rate(f"of these, {kind}", own, 0.8))
+    lines.append(
+        rate(
+            "never degraded: told a day before they should have been",
+            [each.in_time is not None for each in missed],
+            0.8,
+        )
+    )
+    known = [each for each in (*bad, *missed) if each.in_time is not None]
+    lines.append(rate("the cause is right", [each.right for each in known], 0.8))
+    degraded = [each.covers for each in bad if each.in_time is not None]
+    lines.append(rate("the interval has the instant", degraded, 0.8))
     good = [each for each in told if each.past.profile == GOOD]
     lines.append(rate("good cameras ever told of", [each.ever for each in good], 0.05, at_least=False))
     growing = [each for each in told if each.past.profile != GOOD]
@@ -223,6 +217,7 @@ def to_json(told: Mapping[str, Sequence[Told]]) -> dict[str, Any]:
                 "camera": each.past.camera,
                 "begin": each.past.begin and each.past.begin.isoformat(),
                 "degraded": each.past.degraded and each.past.degraded.isoformat(),
+                "due": each.past.due and each.past.due.isoformat(),
                 "rule": rule,
                 "said": [
                     (said.at.isoformat(), said.cause, said.likely and said.likely.isoformat()) for said in each.said

@@ -90,7 +90,7 @@ def a_worse_night(day: float) -> float:
 
 
 @pytest.mark.parametrize("weather", [fog, lasting_snow, a_wet_month, a_worse_night])
-@pytest.mark.parametrize("kind", [FaultKind.BLUR, FaultKind.FILM, FaultKind.DARK])
+@pytest.mark.parametrize("kind", [FaultKind.BLUR, FaultKind.DIRT, FaultKind.FILM, FaultKind.DARK])
 def test_weather_is_no_trend(weather: Signal, kind: FaultKind) -> None:
     assert [first(weather, kind=kind, seed=seed) for seed in range(5)] == [None] * 5
 
@@ -168,6 +168,43 @@ def test_what_came_within_three_days_is_no_trend_of_two_weeks() -> None:
     snow: Signal = lambda day: 0.02 * (day - 20) + 0.3 * min(2.0, max(0.0, day - 30)) if day > 20 else 0.0  # noqa: E731
     assert first(snow, 34, kind=FaultKind.FILM, noise=0.01) is None
     assert foretold(34, growing(0.06, 20), kind=FaultKind.FILM, noise=0.01) is not None
+
+
+def spots(day: float) -> float:
+    """Return what a soiled lens shows: it comes quickly at first, as the best parts of a view are few."""
+    return 0.5 * math.sqrt((day - 20) / 3) if day > 20 else 0.0
+
+
+def test_dirt_is_told_by_pictures_that_show_nothing_else() -> None:
+    """Each day has pictures with snow in them; the control has no others."""
+    falls = [day / 8 for day in range(240) if day * 7919 % 5 < 2]
+
+    def snowed(signal: Signal, until: float = 27) -> Forecast | None:
+        hours = lived(until, signal, kind=FaultKind.DIRT, noise=0.01, daily=0.0)
+        hours = [
+            replace(hour, closeness={FaultKind.DIRT: 0.9})
+            if any(0 <= (hour.at - BEGIN) / DAY - fall < 0.1 for fall in falls)
+            else hour
+            for hour in hours
+        ]
+        return foresee(hours, BEGIN + until * DAY)
+
+    assert snowed(nothing) is None
+    found = snowed(spots, 25)
+    assert found is not None
+    assert found.kind is FaultKind.DIRT
+    assert found.earliest < BEGIN + 32 * DAY < found.latest
+
+
+def test_it_is_told_only_when_it_has_shown_half_a_day_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = lived(30, growing(0.05), noise=0.01)
+
+    def first_hour() -> datetime:
+        return next(now for now in _hourly(10, 30) if foresee([one for one in hours if one.at < now], now) is not None)
+
+    told = first_hour()
+    monkeypatch.setattr("timelapser_core.forecast.CONFIRMED", (timedelta(),))
+    assert told - first_hour() >= timedelta(hours=12)
 
 
 def test_days_of_one_or_two_pictures_are_not_compared() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .hours import KEPT, Hour
 from .models import FaultKind, Light
-from .trend import HOURS, NEWEST, Days, Trend, levels_of, rises
+from .trend import HOURS, NEWEST, Days, Trend, lasts, levels_of, rises
 
 BAD: Final = 1.0
 """Closeness at which pictures are bad."""
@@ -19,6 +19,8 @@ QUICK: Final = (FaultKind.BLUR, FaultKind.DIRT)
 """Kinds that weather does not look like: a lens may work loose within a week."""
 SLOW: Final = 14
 """Days at least over which the others must grow: weather takes light, colour and contrast too, for a week."""
+CONFIRMED: Final = tuple(timedelta(hours=hours) for hours in (12, 24, 36, 48))
+"""How long before it must have shown at one of these times too: what weather and chance make is seen once."""
 HORIZON: Final = timedelta(days=30)
 """How far ahead the likely instant may be."""
 WIDEST: Final = timedelta(days=90)
@@ -108,12 +110,10 @@ def foresee(hours: Sequence[Hour], now: datetime, standing: Forecast | None = No
     nobody wants to be told anew every hour.
     """
     tables = {light: _tables(hours, light, now) for light in Light}
-    found = [
-        forecast
-        for light, kinds in tables.items()
-        for kind, days in kinds.items()
-        if (forecast := _forecast(kind, light, rises(days, 0 if kind in QUICK else SLOW), now)) is not None
-    ]
+    found = _found(tables, now)
+    new = {each.kind for each in found if standing is None or each.kind is not standing.kind}
+    doubted = new - _seen_before(hours, now) if new else new
+    found = [each for each in found if each.kind not in doubted]
     best = _soonest(found)
     if standing is None:
         return best
@@ -124,6 +124,32 @@ def foresee(hours: Sequence[Hour], now: datetime, standing: Forecast | None = No
     if best.kind is not present.kind and best.likely < present.likely - MOVED[0]:
         return best
     return present if abs(present.likely - standing.likely) > _much(standing, now) else standing
+
+
+def _found(tables: Mapping[Light, Mapping[FaultKind, Days]], now: datetime) -> list[Forecast]:
+    """Return what each signal says by itself."""
+    return [
+        forecast
+        for light, kinds in tables.items()
+        for kind, days in kinds.items()
+        if (forecast := _forecast(kind, light, _trends(kind, days), now)) is not None
+    ]
+
+
+def _seen_before(hours: Sequence[Hour], now: datetime) -> set[FaultKind]:
+    """Return what would have been said of at one of the times before."""
+    kinds = set[FaultKind]()
+    for when in (now - ago for ago in CONFIRMED):
+        known = [hour for hour in hours if hour.at + _HOUR <= when]
+        kinds |= {each.kind for each in _found({light: _tables(known, light, when) for light in Light}, when)}
+    return kinds
+
+
+def _trends(kind: FaultKind, days: Days) -> list[Trend]:
+    """Return the trends of a signal that are looked for in its kind."""
+    trends = rises(days, 0 if kind in QUICK else SLOW)
+    lasting = lasts(days) if kind is FaultKind.DIRT else None
+    return trends if lasting is None else [*trends, lasting]
 
 
 def _soonest(found: Iterable[Forecast]) -> Forecast | None:

@@ -49,6 +49,22 @@ SPREAD: Final = 0.5
 FASTER: Final = 1.5
 """Times the newest days' slope that must be reckoned with: what a focus costs goes with the square of its error."""
 
+BEST: Final = 0.25
+"""Quantile of a day's hours: its better pictures. What lies on the glass is in all of them, weather and who passes by
+are not."""
+LASTED: Final = 3
+"""Days on end that even these must show it: of 85 good tuning cameras two did."""
+SHOWN: Final = 0.1
+"""Signal that they show then; on days before it is none."""
+RISEN: Final = 0.2
+"""Signal of the newest day's better pictures."""
+RISING: Final = 0.03
+"""Slope (a day) that it must have at least, in the newest days and in all since it shows: snow that stays has none."""
+NEW: Final = 0.5
+"""Part of it that the days before may have shown at most."""
+SLOWER: Final = 3.0
+"""Times that it may be slower than it looks: what is normal follows what stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trend:
@@ -115,6 +131,39 @@ def _rise(days: Days, levels: Levels, window: int) -> Trend | None:
     if level < NOTICEABLE or above[1] < BEYOND or above[0] < BEYOND_BEFORE:
         return None
     return Trend(level, off, slope, lower, max(upper, FASTER * steady))
+
+
+def lasts(days: Days) -> Trend | None:
+    """Return the rise of what good pictures do not have at all, from the last day without it on; None without one."""
+    known = np.count_nonzero(np.isfinite(days), axis=1) >= LIKE
+    best = np.array([np.nanquantile(day, BEST) if enough else np.nan for day, enough in zip(days, known, strict=True)])
+    newest = best[-LASTED:]
+    if newest.size < LASTED or not newest.min() >= SHOWN or newest[-1] < RISEN:
+        return None
+    without = np.flatnonzero(best < SHOWN)
+    if not without.size:
+        return None
+    before = best[: without[-1] + 1]
+    before = before[np.isfinite(before)]
+    if before.size < BEFORE[0] or before.max() > NEW * newest[-1]:
+        return None
+    at = np.flatnonzero(np.isfinite(best[without[-1] :]))
+    own = best[without[-1] :][at]
+    slopes, since, late = _pairs(own, at), _pairs(own[1:], at[1:]), _pairs(newest, np.arange(LASTED))
+    slope = float(np.median(slopes))
+    if min(slope, float(np.median(since))) < RISING or float(np.median(late)) < max(RISING, STEADY * slope):
+        return None
+    now = own[-LASTED:] + slope * (at[-1] - at[-LASTED:])
+    level = float(np.median(now))
+    off = Z95 * NORMAL * float(np.median(np.abs(now - level))) / math.sqrt(now.size)
+    return Trend(level, off, slope, slope / SLOWER, max(float(slopes[-1]), slope))
+
+
+def _pairs(values: Levels, at: NDArray[np.intp]) -> Levels:
+    """Return the slopes between all pairs of values, sorted; ``at`` is when the days were."""
+    early, late = np.triu_indices(len(values), 1)
+    slopes: Levels = np.sort((values[late] - values[early]) / (at[late] - at[early]))
+    return slopes
 
 
 def _slopes(days: Days, at: NDArray[np.intp]) -> NDArray[np.float64]:
