@@ -257,4 +257,4 @@ def show(results: Sequence[Result]) -> None:
 
 def to_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return everything for a file."""
-    return [{**asdict(result), "saved": result.saved} for result in results]
+    return [{**asdict(result), "reasons": dict(result.reasons), "saved": result.saved} for result in results]

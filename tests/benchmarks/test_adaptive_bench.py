@@ -1,5 +1,7 @@
 """The benchmark of the adaptive interval: what it counts as lost, and that the rules differ in it."""
 
+from collections import Counter
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,5 +56,5 @@ def test_without_scenes_nothing_is_measured(
     assert measure(Split.TUNE, 3) == []
     show([Result("fixed", 10, 5, {"lamp": Lost(2, 1, 0, 1)})])
     assert "50.0 % saved" in capsys.readouterr().out
-    [told] = to_json([Result("fixed", 10, 5)])
-    assert (told["saved"], told["captured"]) == (0.5, 5)
+    [told] = json.loads(json.dumps(to_json([Result("adaptive", 10, 5, reasons=Counter(dark=3))])))
+    assert (told["saved"], told["captured"], told["reasons"]) == (0.5, 5, {"dark": 3})

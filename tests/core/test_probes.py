@@ -1,6 +1,7 @@
 """When a camera is looked at outside of its slots."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from timelapser_core.health import BREAKER_FAILURES, Evidence, HealthState, Transition, observe
@@ -77,11 +78,32 @@ def test_where_slots_come_often_enough_there_is_no_look_between_them():
     assert attempts == [START + 3 * number * MINUTE for number in range(21)]
 
 
-@pytest.mark.parametrize("calm", [Evidence.GOOD, Evidence.NEUTRAL])
-def test_a_good_picture_or_trouble_of_ours_ends_it_at_once(calm):
+@pytest.mark.parametrize(("calm", "looks"), [(Evidence.GOOD, [0, 1, 3, 4]), (Evidence.NEUTRAL, [0, 1, 3])])
+def test_two_good_pictures_or_trouble_of_ours_end_it(calm, looks):
     attempts, transitions = watch(first(Evidence.BAD, Evidence.BAD, calm), HOUR, until=3 * HOUR)
-    assert [(at - START) / MINUTE for at in attempts] == [0, 1, 3, 60, 120, 180]
+    assert [(at - START) / MINUTE for at in attempts] == [*looks, 60, 120, 180]
     assert transitions == []
+
+
+@pytest.mark.parametrize("interval", [5 * MINUTE, HOUR])
+@pytest.mark.parametrize("passed", [1, 2, 3])
+def test_a_bad_picture_that_passed_for_good_does_not_delay_the_alarm(interval, passed):
+    _, transitions = watch(first(*[Evidence.BAD] * passed, Evidence.GOOD, Evidence.BAD), interval, until=HOUR)
+    assert transitions[0][1] is Transition.DEGRADED
+    assert transitions[0][0] <= ALARM_WITHIN
+
+
+def test_whatever_comes_and_goes_is_looked_at_each_minute_until_it_is_certain():
+    attempts, transitions = watch(lambda number: [Evidence.BAD, Evidence.GOOD][number % 2], HOUR, until=HOUR)
+    assert [(at - START) / MINUTE for at in attempts[:11]] == list(range(11))
+    assert transitions == [(10 * MINUTE, Transition.DEGRADED)]
+
+
+def test_with_a_long_run_that_is_asked_for_haste_is_no_slower():
+    policy = QualityPolicy(degraded_after=50, degraded_share=100.0, persistent_share=100.0)
+    attempts, _ = watch(first(Evidence.BAD, Evidence.GOOD, Evidence.BAD), HOUR, policy=policy, until=HOUR)
+    longest = max(ATTEMPT, confirming_waits(50)[-1])
+    assert max(later - earlier for earlier, later in pairwise(attempts[:20])) <= longest < MINUTE
 
 
 def test_a_degraded_camera_is_looked_at_each_quarter_of_an_hour():

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 import math
 
-from .health import BREAKER_FAILURES, Evidence, HealthState
+from .health import BREAKER_FAILURES, Evidence, HealthState, QualityState
+from .hysteresis import BAD, GOOD
 from .models import QualityPolicy
 
 ALARM_WITHIN = timedelta(minutes=15)
@@ -41,8 +42,8 @@ def look_again(
     wait = None
     if evidence is Evidence.UNREACHABLE:
         wait = _to_confirm(state.connectivity.failures, BREAKER_FAILURES, interval)
-    elif evidence is Evidence.BAD and not state.quality.degraded:
-        wait = _to_confirm(state.quality.consecutive_bad, policy.degraded_after, interval)
+    elif evidence in (Evidence.BAD, Evidence.GOOD) and not state.quality.degraded:
+        wait = _to_be_sure(state.quality, policy.degraded_after, interval)
     if wait is None and state.quality.degraded:
         wait = _to_recover(interval, paused=paused)
     return None if wait is None else started_at + wait
@@ -62,6 +63,15 @@ def _to_confirm(number: int, needed: int, interval: timedelta) -> timedelta | No
     if not 0 < number < needed or (needed - 1) * interval <= ALARM_WITHIN:
         return None
     return confirming_waits(needed)[number - 1]
+
+
+def _to_be_sure(quality: QualityState, needed: int, interval: timedelta) -> timedelta | None:
+    """Return the wait after a picture: a single good one among bad ones ends nothing, and the rest is in haste."""
+    wait = _to_confirm(quality.consecutive_bad or 1, needed, interval)
+    interrupted = quality.fresh.rstrip(BAD).endswith(BAD + GOOD)
+    if interrupted and wait is not None:
+        return min(wait, CONFIRM_FIRST)
+    return wait if quality.consecutive_bad else None
 
 
 def _to_recover(interval: timedelta, *, paused: bool) -> timedelta | None:
