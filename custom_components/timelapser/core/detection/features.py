@@ -59,12 +59,6 @@ more of it the larger the picture is."""
 CAST_LEVEL: Final = (4, 12)
 """Distance of both colour differences above 128 in a cell: with less there is no pink cast, with more it counts in
 full. Between them it counts in part, as quantisation, which is coarser in small pictures, moves whole areas by 2."""
-GREEN_MARGIN: Final = 10
-"""Levels by which green exceeds the lesser of red and blue in a green cell."""
-GREEN_LEAD: Final = 2
-"""Levels by which it may fall short of the greater one."""
-YELLOWISH: Final = 8
-"""Times that red over blue in green cells counts against blue over red: what grows is yellowish, in any light."""
 GREENEST: Final = 0.9
 """Quantile of the cells' green against red and blue: every scene has some grey or green in it."""
 GREEN_BASE: Final = 4
@@ -91,7 +85,6 @@ FEATURES: Final[Mapping[str, str]] = {
     "pink_share": "share of cells of strong magenta, 0..1",
     "cast_share": "share of cells that are lit and whose Cb and Cr are both above neutral: by 12 levels in full, "
     "by 4 not at all, 0..1",
-    "teal": "levels of blue over red in green cells, less 8 times those of red over blue, as mean of all cells",
     "green_left": "green over the lesser of red and blue, 4 levels added to each, that 90 % of the cells do not exceed",
     "saturation": "mean |Cb-128| + |Cr-128| of lit cells, 0..256",
     "tail_share": "share of the height, from the bottom, in which one row (the last, or that at 94 %) repeats, 0..1",
@@ -200,7 +193,7 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     unwritten = (high - low <= FLAT_RANGE) & (low >= MID_GREY[0] - 1) & (high <= MID_GREY[1] + 1)
     if planes.blue is None or planes.red is None:
         grey = _share(unwritten)
-        none = dict.fromkeys(("green_share", "pink_share", "cast_share", "teal", "saturation"), 0.0)
+        none = dict.fromkeys(("green_share", "pink_share", "cast_share", "saturation"), 0.0)
         return none | {"grey_share": grey, "green_left": 1.0}
     grid = means.shape[1], means.shape[0]
     blue, red = _cell_colours(planes.blue, grid), _cell_colours(planes.red, grid)
@@ -214,15 +207,12 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
     colour = np.abs(blue) + np.abs(red)
     lit = means > COLOUR_LUMA
     cast = np.clip((np.minimum(blue, red) - CAST_LEVEL[0]) / (CAST_LEVEL[1] - CAST_LEVEL[0]), 0, 1)
-    green = lit & (green_level - lesser >= GREEN_MARGIN) & (green_level >= weaker - GREEN_LEAD)
-    bluer = np.where(green, blue_level - red_level, 0)
     unwritten &= colour <= NEUTRAL
     return {
         "grey_share": _share(unwritten),
         "green_share": _share((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)),
         "pink_share": _share(lesser - green_level >= STRONG_COLOUR),
         "cast_share": float((cast * lit).mean()),
-        "teal": float(np.where(bluer > 0, bluer, YELLOWISH * bluer).mean()),
         "green_left": float(np.partition(left, rank)[rank]),
         "saturation": float(np.vdot(colour, lit)) / max(1, int(np.count_nonzero(lit))),
     }

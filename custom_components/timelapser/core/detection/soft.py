@@ -27,13 +27,6 @@ flowers may have more; a stuck infrared filter 0.05..1, lost green 0..1. Suspect
 GREENLESS: Final = (0.975, 0.93)
 """Green that is left against red and blue: suspect from 0.95, which one of 2,622 clean tuning pictures is under. Lost
 green leaves 0.1..0.7, a stuck infrared filter 0.8..0.95."""
-TEAL: Final = (0.3, 0.84)
-"""Levels of blue over red in what is green: suspect from 0.6, which none of 2,622 clean tuning pictures has that is so
-light and has so much structure. A quarter of the pictures with red and blue exchanged are over."""
-TEAL_LUMA: Final = 60.0
-"""Mean luma from which green things are judged by it: after sunset all light is blue."""
-TEAL_STRUCTURE: Final = 18.0
-"""Levels of structure without which a picture shows one thing only, which may be painted."""
 CLIPPED: Final = (0.15, 0.28)
 """Share of clipped pixels: snow and sun up to 0.21 of the clean tuning pictures, four times the light 0.23..1."""
 DARK_PEAK: Final = (60.0, 30.0)
@@ -105,10 +98,7 @@ def _of_camera(features: Mapping[str, float]) -> Iterator[Fault]:
 
 
 def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
-    """Yield what a bare scene, or an odd one, may be by itself."""
-    if features["luma_mean"] >= TEAL_LUMA and features["structure"] >= TEAL_STRUCTURE:
-        words = "what is green is bluish, as if red and blue were exchanged"
-        yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["teal"], TEAL), words=words)
+    """Yield what a bare scene may be by itself."""
     if "detail" not in features:
         return
     if _is_veiled(features):
