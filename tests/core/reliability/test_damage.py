@@ -125,6 +125,19 @@ def runs_of(path):
         return conn.execute("SELECT * FROM runs ORDER BY seq").fetchall()
 
 
+def test_a_schema_that_sqlite_quotes_as_no_text_is_rebuilt(tmp_path):
+    acks = fill(tmp_path, STILLS)
+    path = catalogue_path(tmp_path)
+    sound = path.read_bytes()
+    assert sound.count(b"CREATE TABLE incidents (") == 1
+    path.write_bytes(sound.replace(b"CREATE TABLE incidents (", b"CREATE TABLE incidents \xe1"))
+    with pytest.raises(UnicodeDecodeError), closing(sqlite3.connect(path)) as control:
+        control.execute("SELECT 1 FROM cameras")
+    look(tmp_path)
+    assert list(path.parent.glob(f"{path.name}.corrupt.*"))
+    assert findings(tmp_path, acks) == NOTHING
+
+
 def test_a_flipped_bit_costs_at_most_what_it_was_in(tmp_path, request):
     """Most flips change a value that no check can know; whatever happens, it opens, and one row differs at most."""
     acks = fill(tmp_path, STILLS)

@@ -60,6 +60,10 @@ _CODES = {
 }
 
 
+FAULTS = (exc.DBAPIError, sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises; the last when SQLite's own words quote a damaged file, as no text that can be read."""
+
+
 class FileState(Enum):
     """What is found where the catalogue should be."""
 
@@ -68,10 +72,12 @@ class FileState(Enum):
     DAMAGED = auto()
 
 
-def catalogue_error(err: exc.SQLAlchemyError | sqlite3.Error | OSError) -> CatalogueError:
+def catalogue_error(err: exc.SQLAlchemyError | sqlite3.Error | UnicodeDecodeError | OSError) -> CatalogueError:
     """Return the error with the code of its cause; its text names the cause and never a path."""
     if isinstance(err, OSError):
         return CatalogueError(Code.CATALOGUE_OPEN, type(err).__name__, phase=Phase.STARTUP)
+    if isinstance(err, UnicodeDecodeError):
+        return CatalogueError(Code.CATALOGUE_CORRUPT, type(err).__name__)
     cause = err.orig if isinstance(err, exc.DBAPIError) else err
     name = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
     primary = "_".join(name.split("_")[:2])
@@ -176,7 +182,7 @@ def whole(path: Path, ended: Callable[[], bool]) -> bool:
     try:
         connection.set_progress_handler(ended, _PROGRESS)
         (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.Error as err:
+    except (sqlite3.Error, UnicodeDecodeError) as err:
         if ended():
             return True
         error = catalogue_error(err)

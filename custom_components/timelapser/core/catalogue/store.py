@@ -101,7 +101,7 @@ class Catalogue:
         try:
             with readers.begin() as conn:
                 return fn(conn)
-        except (exc.DBAPIError, sqlite3.Error) as err:
+        except sqlite.FAULTS as err:
             raise self._error(err) from err
         except CatalogueError as err:
             self._heed(err)
@@ -119,7 +119,7 @@ class Catalogue:
         """Return about how many transactions wait for the writer."""
         return self._jobs.qsize()
 
-    def _error(self, err: exc.DBAPIError | sqlite3.Error) -> CatalogueError:
+    def _error(self, err: exc.DBAPIError | sqlite3.Error | UnicodeDecodeError) -> CatalogueError:
         error = sqlite.catalogue_error(err)
         self._heed(error)
         return error
@@ -186,7 +186,7 @@ class Catalogue:
             with self._writer.begin():
                 result = fn(self._writer)
                 crash_point("before_commit")
-        except exc.DBAPIError as err:
+        except (exc.DBAPIError, UnicodeDecodeError) as err:
             with suppress(exc.DBAPIError, sqlite3.Error):
                 sqlite.reset(self._writer)
             raise self._error(err) from err
@@ -237,7 +237,7 @@ class Catalogue:
             self._writer = self._engine.connect()
             with self._writer.begin():
                 sqlite.probe(self._writer)
-        except (exc.DBAPIError, sqlite3.Error) as err:
+        except sqlite.FAULTS as err:
             self._disconnect()
             raise sqlite.catalogue_error(err) from err
         except CatalogueError:
