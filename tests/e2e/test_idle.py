@@ -1,4 +1,7 @@
-"""Home Assistant stops a stream that nobody looks at, and then hands out minutes-old pictures: none of them is kept."""
+"""Home Assistant stops a stream that nobody looks at, and then hands out minutes-old pictures: none of them is kept.
+
+A stream that captures look at is kept awake, and gives a fresh picture at every slot.
+"""
 
 from datetime import datetime
 from itertools import pairwise
@@ -17,7 +20,7 @@ MAX_AGE_S = 5
 BUSY_S, BUSY_INTERVAL_S = 180, 5
 """Home Assistant stops a stream a minute after it has opened it, unless somebody watches: twice in this time."""
 BUSY_LOST, BUSY_LOST_IN_A_ROW = 4, 2
-"""Slots that may have no fresh picture: the one in which a stream is stopped, and the one in which it opens again."""
+"""Slots that may have no fresh picture on a machine that is too busy to show one in time."""
 
 
 @pytest.mark.timeout(1200)
@@ -38,8 +41,8 @@ async def test_a_picture_after_a_pause_is_fresh(house: House, figures: Figures, 
 
 
 @pytest.mark.cameras("busy_snapshot")
-async def test_a_stream_that_is_stopped_under_a_capture_comes_back(house: House, figures: Figures) -> None:
-    """A call that meets the end of Home Assistant's stream must not end the next stream too, and so on for ever.
+async def test_the_pictures_of_a_busy_camera_stay_fresh(house: House, figures: Figures) -> None:
+    """A stream that nobody but captures looks at does not end under them.
 
     Opening a stream takes longer than a slot on a busy machine. So it does not count what came before the first fresh
     picture; from then on the next one is never far.
