@@ -25,17 +25,24 @@ SLOT = timedelta(seconds=60)
 STREAM = FetchEvidence(strategy=FetchStrategy.STREAM, freshness=Freshness.PROVEN)
 STILL_URL = FetchEvidence(strategy=FetchStrategy.SNAPSHOT, freshness=Freshness.PROVEN)
 SIZE = (640, 360)
+QUANTISERS = ("27", "24", "30", "24", "27", "30", "30", "24")
+"""Of H.264, one for each key frame in turn; those that came before are among the next three."""
 
 
 def watched(
-    stills: Iterable[bytes], *, every: timedelta = SLOT, evidence: FetchEvidence | None = None, start: datetime = START
+    stills: Iterable[bytes],
+    *,
+    every: timedelta = SLOT,
+    evidence: FetchEvidence | None = None,
+    start: datetime = START,
+    stored: bool = True,
 ) -> list[Evaluation]:
-    """Return the evaluations of one camera's pictures, the baseline handed on and stored in between."""
+    """Return the evaluations of one camera's pictures, the baseline handed on and ``stored`` in between."""
     detector = Detector(heavy=False)
     baseline, found = Baseline.empty(), []
     for number, data in enumerate(stills):
         found.append(detector.evaluate(data, when=start + number * every, baseline=baseline, evidence=evidence))
-        baseline = Baseline.from_bytes(found[-1].baseline.to_bytes())
+        baseline = Baseline.from_bytes(found[-1].baseline.to_bytes()) if stored else found[-1].baseline
     return found
 
 
@@ -185,6 +192,48 @@ def test_frozen_picture_that_the_camera_encodes_again_is_found(name: str, clock:
     assert found
     assert found[0] == 14
     assert found[-1] == 17
+
+
+def by_turns(frames: list[pictures.Rgb]) -> list[bytes]:
+    """Return stills of frames that an encoder of video shows in several ways, as its viewers come and go."""
+    return [key_frames([frame], qp=QUANTISERS[number % len(QUANTISERS)])[0] for number, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize("name", ["day", "infrared", "night", "wall"])
+def test_frozen_picture_that_a_stream_shows_in_several_ways_is_found(name: str) -> None:
+    """The control is the live camera with the same encoder; no picture is kept as good amid the frozen ones."""
+    scene = pictures.scene(name, *SIZE)
+    noisy = [pictures.noisy(scene, 1.0, number) for number in range(24)]
+    found = watched(by_turns(noisy[:12] + [noisy[12]] * 12), evidence=STREAM, stored=False)
+    frozen = faults(found, FaultKind.FROZEN)
+    assert frozen[0] <= 12 + 7
+    assert frozen == list(range(frozen[0], 25))
+    assert faults(watched(by_turns(noisy), evidence=STREAM, stored=False), FaultKind.FROZEN) == []
+
+
+def test_freeze_that_a_stream_shows_in_several_ways_ends_with_the_second_live_picture() -> None:
+    noisy = [pictures.noisy(pictures.scene("day", *SIZE), 1.0, number) for number in range(30)]
+    found = watched(by_turns(noisy[:12] + [noisy[12]] * 9 + noisy[12:20]), evidence=STREAM, stored=False)
+    frozen = faults(found, FaultKind.FROZEN)
+    assert 21 in frozen
+    assert max(frozen) <= 22 + 1
+
+
+def test_camera_that_turns_to_and_fro_is_not_frozen() -> None:
+    """A drawing without noise, as a weather map is: it comes back to what it showed, and has moved in between."""
+    ways = [pictures.jpeg(pictures.scene(name, *SIZE)) for name in ("day", "snow", "wall")]
+    found = watched(ways * 6, evidence=STREAM, stored=False)
+    assert faults(found, FaultKind.FROZEN) == []
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.6])
+def test_quiet_camera_whose_light_goes_to_and_fro_is_not_frozen(sigma: float) -> None:
+    scene = pictures.scene("day", *SIZE).astype(np.float32)
+    stills = [
+        pictures.jpeg(pictures.noisy((scene * (1 + (number % 4) / 500)).astype(np.uint8), sigma, number), 80)
+        for number in range(40)
+    ]
+    assert faults(watched(stills, evidence=STREAM, stored=False), FaultKind.FROZEN) == []
 
 
 @pytest.mark.parametrize("name", ["day", "infrared", "night", "snow"])

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..models import Light
 from .normal import Normal
@@ -42,6 +43,18 @@ class Change(NamedTuple):
 _PARTS: Final = len(Change._fields)
 
 
+class Run(NamedTuple):
+    """What is kept of a run of near-identical pictures after a picture that is not like its first one.
+
+    ``size`` and ``sample`` are those of the first one's print, ``length`` its pictures, ``since`` its start.
+    """
+
+    size: tuple[int, int]
+    sample: NDArray[np.uint8]
+    length: int
+    since: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
     """What is remembered of a camera; a value, replaced and never changed.
@@ -49,9 +62,11 @@ class Baseline:
     ``sha256``, ``first_seen`` and ``repeats`` are the bytes of the last picture, when they were first met and how
     many pictures in a row had them. ``first`` is the print of the first picture of the present run of near-identical
     ones, ``run`` the run's length and ``run_since`` its start; ``evidence`` and ``contradictions`` tell how surely
-    the run is of one picture. ``accepted`` counts accepted frames and ``changes`` holds the last changes from one
-    accepted frame to the next, both by light mode: the scene's own restlessness, noise included. ``lessons`` is what
-    people taught; it is made anew from their reviews and not serialised.
+    the run is of one picture. ``earlier`` are the runs before it, the newest first, and ``doubted`` says that the last
+    picture was unlike all of them and yet counted as one of the run; both are kept in memory only. ``accepted``
+    counts accepted frames and ``changes`` holds the last changes from one accepted frame to the next, both by light
+    mode: the scene's own restlessness, noise included. ``lessons`` is what people taught; it is made anew from their
+    reviews and not serialised.
     """
 
     sha256: bytes = b""
@@ -62,6 +77,8 @@ class Baseline:
     run_since: datetime | None = None
     evidence: float = 0.0
     contradictions: int = 0
+    earlier: tuple[Run, ...] = ()
+    doubted: bool = False
     accepted: Mapping[Light, int] = field(default_factory=dict)
     changes: Mapping[Light, tuple[Change, ...]] = field(default_factory=dict)
     normal: Normal = field(default_factory=Normal)
@@ -89,7 +106,9 @@ class Baseline:
 
     def apart(self) -> Baseline:
         """Return the baseline for a picture that does not follow the last one: without that, with what is learned."""
-        return replace(self, sha256=b"", first_seen=None, repeats=0, first=None, run=0, run_since=None)
+        return replace(
+            self, sha256=b"", first_seen=None, repeats=0, first=None, run=0, run_since=None, earlier=(), doubted=False
+        )
 
     def forgetting(self, light: Light | None = None) -> Baseline:
         """Return the baseline without what was learned in a light mode, or in all of them; lessons stay."""

@@ -118,7 +118,8 @@ class Detector:
         shown = Print.of(planes.luma, measured.sample, data, gated.content_type)
         difference = freshness.difference_of(subject.baseline.first, shown, features["noise"])
         repeated = freshness.evidence_of(subject.baseline, shown, difference, light)
-        baseline = freshness.with_print(subject.baseline, shown, when, repeated)
+        returned = None if repeated else freshness.return_of(subject.baseline, shown, difference, light)
+        baseline = freshness.with_print(subject.baseline, shown, when, repeated, returned, difference)
         if difference is not None:
             features |= {"changed_share": difference.change.share, "changed_drift": difference.drift}
         clock.lap("features")
@@ -163,7 +164,8 @@ class Detector:
             decided = verdict.verdict_of(score, named, self._limits)
             clock.lap("heavy")
         if decided.kept:
-            baseline = baseline.learned(light, None if repeated or difference is None else difference.change)
+            change = None if difference is None or repeated or returned is not None else difference.change
+            baseline = baseline.learned(light, change)
         if seen is not None:
             baseline = replace(baseline, normal=learned(baseline.normal, judgement, seen, kept=decided.kept))
         return Evaluation(

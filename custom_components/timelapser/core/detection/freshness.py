@@ -9,7 +9,7 @@ import numpy as np
 
 from ..models import FetchEvidence, FetchStrategy, Freshness, Light
 from . import kernels
-from .baseline import Baseline, Change, lasted
+from .baseline import Baseline, Change, Run, lasted
 from .encoded import CRUSHED, Evidence, contradictions
 from .prints import Print
 
@@ -54,6 +54,19 @@ DRIFT: Final = 1.0
 """Median change of the tiles' means, in levels, over which the light changed: new steps move them by 0..0.5."""
 
 
+EARLIER: Final = 3
+"""Runs before the present one that a picture may come back to. An encoder of video spends fewer bits on a frozen
+picture, or begins anew with every viewer, and so shows it in two to five ways, by turns."""
+RETURNED: Final = 0.66
+"""Changed share of tiles, as a part of what usually changes, up to which a picture comes back to an earlier run: a
+frozen picture in H.264 at a bitrate does so with 0..0.65 within seven key frames, live ones stay at 0.97 to 1."""
+RETURN_USUAL: Final = 0.8
+"""Usually changed share of tiles from which coming back says that nothing is live; less of it comes back by chance."""
+RETURN_POINTS: Final = 0.75
+"""Changed share of single points from which no closer look is taken, which costs time: a frozen picture has up to 0.64,
+live ones mostly over 0.8."""
+
+
 LEAST_EXPECTED: Final = 0.3
 """Contradictions that live noise would bring about on average, under which a picture says nothing."""
 CONTRADICTED: Final = 0.15
@@ -93,7 +106,7 @@ class Difference:
     motion: float
 
 
-def difference_of(first: Print | None, shown: Print, noise: float) -> Difference | None:
+def difference_of(first: Print | Run | None, shown: Print, noise: float) -> Difference | None:
     """Return how the picture differs from the remembered one; ``noise`` is that inside the picture.
 
     The rows of the clock are left out. None where there is no picture of this size to compare with.
@@ -146,6 +159,26 @@ def evidence_of(baseline: Baseline, shown: Print, found: Difference | None, ligh
     return own if total <= CONTRADICTED * (baseline.evidence + own.expected) + 1 else None
 
 
+def return_of(baseline: Baseline, shown: Print, found: Difference | None, light: Light) -> int | None:
+    """Return to which of the earlier runs a picture comes back, as an index, or None if it shows something new.
+
+    ``found`` is how it differs from the first of the present run, which it does not repeat. Sensor noise never shows
+    twice: whatever came since such a run began is the same picture, however differently it was encoded.
+    """
+    usual = baseline.usual_change(light)
+    if found is None or usual is None or usual.share < RETURN_USUAL:
+        return None
+    if found.motion > STILL or found.drift > DRIFT or found.ground is Ground.DARK:
+        return None
+    for index, run in enumerate(baseline.earlier):
+        if run.size != shown.size or np.count_nonzero(run.sample != shown.sample) > RETURN_POINTS * shown.sample.size:
+            continue
+        apart = difference_of(run, shown, found.change.noise)
+        if apart is not None and apart.motion <= STILL and apart.change.share <= RETURNED * usual.share:
+            return index
+    return None
+
+
 def judge(baseline: Baseline, evidence: FetchEvidence | None, when: datetime) -> Freshness:
     """Return the freshness of the picture that ``baseline`` was last given by ``with_bytes``.
 
@@ -176,16 +209,50 @@ def with_bytes(baseline: Baseline, sha256: bytes, when: datetime) -> Baseline:
     return replace(baseline, sha256=sha256, first_seen=when, repeats=1)
 
 
-def with_print(baseline: Baseline, shown: Print, when: datetime, evidence: Evidence | None) -> Baseline:
+def with_print(
+    baseline: Baseline,
+    shown: Print,
+    when: datetime,
+    evidence: Evidence | None,
+    returned: int | None = None,
+    found: Difference | None = None,
+) -> Baseline:
     """Return the baseline after one more picture, which repeats the first one of the run if there is evidence.
 
-    A run keeps its first picture, so that slow change ends it.
+    A run keeps its first picture, so that slow change ends it. ``returned`` says which of the earlier runs it comes
+    back to instead; all since then become one run. ``found`` is how it differs from the first one.
     """
-    if evidence is None:
-        return replace(baseline, first=shown, run=1, run_since=when, evidence=0.0, contradictions=0)
-    return replace(
-        baseline,
-        run=baseline.run + 1,
-        evidence=baseline.evidence + evidence.expected,
-        contradictions=baseline.contradictions + evidence.found,
-    )
+    if evidence is not None:
+        return replace(
+            baseline,
+            run=baseline.run + 1,
+            evidence=baseline.evidence + evidence.expected,
+            contradictions=baseline.contradictions + evidence.found,
+            doubted=False,
+        )
+    first, earlier = baseline.first, baseline.earlier
+    doubted = returned is None and _may_go_on(baseline, found, when)
+    if returned is None and not doubted:
+        ended = [] if first is None else [Run(first.size, first.sample, baseline.run, baseline.run_since)]
+        earlier = (*ended, *earlier)[:EARLIER]
+        run = replace(baseline, run=1, run_since=when, evidence=0.0, contradictions=0)
+        return replace(run, first=shown, earlier=earlier, doubted=False)
+    end = 0 if returned is None else returned + 1
+    since = baseline.run_since if returned is None else earlier[returned].since
+    length = baseline.run + sum(run.length for run in earlier[:end])
+    # Their pictures are counted now; what they look like is kept, for the next one may be like any of them.
+    counted = [run._replace(length=0, since=since) for run in earlier[: max(0, end - 1)]]
+    if first is not None:
+        counted.insert(0, Run(first.size, first.sample, 0, since))
+    run = replace(baseline, run=length + 1, run_since=since, evidence=ENOUGH, contradictions=0)
+    return replace(run, first=shown, earlier=(*counted, *earlier[end:])[:EARLIER], doubted=doubted)
+
+
+def _may_go_on(baseline: Baseline, found: Difference | None, when: datetime) -> bool:
+    """Return whether a picture that repeats none may yet be of the run: encoded in one more way, and nothing moved.
+
+    So it is once where a camera is frozen already and its encoder was seen to show it in several ways.
+    """
+    varied = any(run.since == baseline.run_since and not run.length for run in baseline.earlier)
+    still = found is not None and found.motion <= STILL and found.drift <= DRIFT
+    return varied and still and not baseline.doubted and is_frozen(baseline, when)
