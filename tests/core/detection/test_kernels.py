@@ -46,6 +46,8 @@ def test_halve_takes_block_means() -> None:
     plane = np.random.default_rng(2).random((41, 61), dtype=np.float32)
     expected = plane[:40, :60].reshape(20, 2, 30, 2).mean(axis=(1, 3))
     assert np.allclose(kernels.halve(plane), expected, atol=1e-6)
+    whole = (plane * 255).astype(np.uint8)
+    assert (kernels.halve_bytes(whole) == kernels.halve(whole.astype(np.float32))).all()
 
 
 def test_histogram_counts() -> None:
@@ -62,7 +64,7 @@ def test_detail_is_blind_to_ramps_and_answers_to_a_point() -> None:
     energy, residual = kernels.detail(point)
     assert energy * 49 == pytest.approx(40**2 + 4 * 10**2)
     assert residual[3, 3] == 40
-    assert kernels.laplacian_energy(point.astype(np.float32)) == pytest.approx(energy)
+    assert kernels.energy(kernels.laplacian(point.astype(np.float32))) == pytest.approx(energy)
 
 
 def test_cells() -> None:

@@ -148,7 +148,7 @@ class Detector:
             features |= measure_lost(planes) | measure_damage(planes, measured.analysis)
             if decided is not Verdict.BAD:
                 seen = Seen(
-                    map=map_of(planes, measured.analysis),
+                    map=map_of(planes, measured),
                     noise=noise_of(features["noise"]),
                     light=light,
                     size=gated.size,

@@ -114,13 +114,15 @@ _ALL_LEVELS: Final = np.arange(256)
 class Measured:
     """The features by name, the analysis picture (uint8 luma), and the picture's print: uint8 luma (90, 160).
 
-    The print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels would lose:
+    ``octaves`` are the absolute Laplacians of the analysis picture at a half, a quarter and an eighth of its size. The
+    print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels would lose:
     it tells a still scene from a frozen picture.
     """
 
     features: dict[str, float]
     analysis: NDArray[np.uint8]
     sample: NDArray[np.uint8]
+    octaves: tuple[NDArray[np.float32], ...]
 
 
 def measure(planes: Planes) -> Measured:
@@ -136,8 +138,9 @@ def measure(planes: Planes) -> Measured:
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
-    features |= _texture(analysis)
-    return Measured(features=features, analysis=analysis, sample=sample)
+    octaves = _octaves(analysis)
+    features |= _texture(analysis, octaves)
+    return Measured(features=features, analysis=analysis, sample=sample, octaves=octaves)
 
 
 @lru_cache(maxsize=64)
@@ -148,8 +151,8 @@ def _centres(length: int, count: int) -> NDArray[np.intp]:
 
 def sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the plane at the centres of a grid of ``size`` (width, height)."""
-    picked: NDArray[np.uint8] = plane[_centres(plane.shape[0], size[1])][:, _centres(plane.shape[1], size[0])]
-    return picked
+    rows = plane.take(_centres(plane.shape[0], size[1]), axis=0)
+    return rows.take(_centres(plane.shape[1], size[0]), axis=1)
 
 
 def _cell_colours(plane: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.float32]:
@@ -283,18 +286,20 @@ def _end_grey(luma: NDArray[np.uint8]) -> float:
     return 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0
 
 
-def _texture(analysis: NDArray[np.uint8]) -> dict[str, float]:
+def _octaves(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+    """Return the absolute Laplacians of the picture at a half, a quarter and an eighth of its size."""
+    half = kernels.halve_bytes(analysis)
+    quarter = kernels.halve(half)
+    return tuple(kernels.laplacian(level) for level in (half, quarter, kernels.halve(quarter)))
+
+
+def _texture(analysis: NDArray[np.uint8], octaves: tuple[NDArray[np.float32], ...]) -> dict[str, float]:
     """Measure detail by size, and the noise where there is least of it."""
-    energy, residual = kernels.detail(analysis)
+    finest, residual = kernels.detail(analysis)
     calm = kernels.cell_means(residual, CELL).ravel()
     rank = int(calm.size * CALM_QUANTILE)
     noise = float(np.partition(calm, rank)[rank]) * IMMERKAER
-    energies = [energy]
-    level = kernels.halve(analysis.astype(np.float32))
-    for _ in range(2):
-        energies.append(kernels.laplacian_energy(level))
-        level = kernels.halve(level)
-    energies.append(kernels.laplacian_energy(level))
+    energies = [finest, *map(kernels.energy, octaves)]
     fine, middle, coarse, broad = (
         max(0.0, energy - LAPLACIAN_GAIN * noise**2 / 4**octave) for octave, energy in enumerate(energies)
     )

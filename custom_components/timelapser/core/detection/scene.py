@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..models import Light
 from . import kernels
 from .decode import Planes
-from .features import sampled
+from .features import Measured, sampled
 
 type Map = NDArray[np.float32]
 """(6, 18, 32): luma, detail of three octaves (log2), Cb and Cr less 128."""
@@ -70,19 +70,17 @@ def noise_of(noise: float) -> float:
     return math.log2(noise + NOISE_FLOOR)
 
 
-def map_of(planes: Planes, analysis: NDArray[np.uint8]) -> Map:
-    """Return the map of a picture; ``analysis`` is its shrunken luma.
+def map_of(planes: Planes, measured: Measured) -> Map:
+    """Return the map of a picture and of what was measured on it.
 
     Detail of octave n, from 1 on, is log2 of the mean absolute Laplacian (4-neighbour), in levels, of the analysis
     picture shrunk by 2**n, plus DETAIL_FLOOR; in the analysis picture itself there is more noise than detail. Without
     colour both colour planes are 0.
     """
     result = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
-    level = analysis.astype(np.float32)
-    result[LUMA] = _grid_means(level)
-    for octave, floor in enumerate(DETAIL_FLOOR):
-        level = kernels.halve(level)
-        result[1 + octave] = np.log2(_grid_means(kernels.laplacian(level)) + np.float32(floor))
+    result[LUMA] = _grid_means(measured.analysis.astype(np.float32))
+    for octave, (response, floor) in enumerate(zip(measured.octaves, DETAIL_FLOOR, strict=True)):
+        result[1 + octave] = np.log2(_grid_means(response) + np.float32(floor))
     if planes.blue is not None and planes.red is not None:
         points = GRID[0] * COLOUR_SAMPLES, GRID[1] * COLOUR_SAMPLES
         for index, plane in ((BLUE, planes.blue), (RED, planes.red)):
@@ -109,7 +107,9 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
         return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])]
     rows, heights = _bounds(plane.shape[0], GRID[1])
     columns, widths = _bounds(plane.shape[1], GRID[0])
-    bands = np.add.reduceat(plane, rows, axis=0)
+    bands = np.empty((GRID[1], plane.shape[1]), np.float32)
+    for band, first, height in zip(bands, rows.tolist(), heights.tolist(), strict=True):
+        np.add.reduce(plane[first : first + int(height)], axis=0, out=band)
     means: Map = np.add.reduceat(bands, columns, axis=1)
     means /= heights[:, None] * widths
     return means
