@@ -124,8 +124,10 @@ def _spread(upper: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.fl
 
 def flat_runs(runs: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Return which runs are of the same level as those beside them."""
-    even = np.abs(runs[:, 1:] - runs[:, :-1]) <= FLAT_RUN
-    flat = np.ones(runs.shape, dtype=np.bool_)
-    flat[:, 1:] &= even
-    flat[:, :-1] &= even
+    line = runs.ravel()  # quicker than row by row
+    even = np.ones(runs.shape, dtype=np.bool_)
+    np.less_equal(np.abs(line[1:] - line[:-1]), FLAT_RUN, out=even.ravel()[:-1])
+    even[:, -1] = True
+    flat = even.copy()
+    flat.ravel()[1:] &= even.ravel()[:-1]
     return flat

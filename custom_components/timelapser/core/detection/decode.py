@@ -4,6 +4,7 @@ import ctypes
 from dataclasses import dataclass
 from functools import cache
 import io
+from itertools import accumulate
 import threading
 from typing import Final
 
@@ -156,17 +157,21 @@ class _Turbo:
         )
 
     def _planes(self, width: int, height: int, subsampling: int) -> list[NDArray[np.uint8]]:
-        """Return planes for a picture of a size."""
-        return [
-            np.empty(
-                (
-                    self._library.tjPlaneHeight(component, height, subsampling),
-                    self._library.tjPlaneWidth(component, width, subsampling),
-                ),
-                dtype=np.uint8,
+        """Return planes for a picture of a size.
+
+        They lie in one piece of memory: C libraries give back what is large, and fetch it anew page by page, measured
+        by the largest piece that they were asked for.
+        """
+        shapes = [
+            (
+                self._library.tjPlaneHeight(component, height, subsampling),
+                self._library.tjPlaneWidth(component, width, subsampling),
             )
             for component in range(1 if subsampling == _SUBSAMPLING_GREY else 3)
         ]
+        ends = list(accumulate(rows * columns for rows, columns in shapes))
+        pieces = np.split(np.empty(ends[-1], dtype=np.uint8), ends[:-1])
+        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
     def _into(
         self, planes: list[NDArray[np.uint8]], body: bytes, flags: int, size: tuple[int, int] = _WHOLE

@@ -231,7 +231,9 @@ def _distance(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.
 def _repeats(rows: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which rows repeat another, or each its own of as many others."""
     delta = _distance(rows, others)
-    equal: NDArray[np.bool_] = (delta.max(axis=1) <= TAIL_PEAK) & (delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN)
+    equal: NDArray[np.bool_] = delta.max(axis=1) <= TAIL_PEAK
+    if equal.any():
+        equal &= delta.mean(axis=1, dtype=np.float32) <= TAIL_MEAN
     return equal
 
 

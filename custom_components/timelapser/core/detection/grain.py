@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .features import CALM_QUANTILE, IMMERKAER
 
 TRIPLES: Final = 24
@@ -40,7 +41,8 @@ def measure_grain(luma: NDArray[np.uint8]) -> dict[str, float]:
     residual -= bends[:, 1:-1]
     residual -= bends[:, 1:-1]
     np.abs(residual, out=residual)
-    cells = residual[:, : residual.shape[1] // CELL * CELL].reshape(rows.size, -1, CELL).mean(axis=2).ravel()
+    whole = np.ascontiguousarray(residual[:, : residual.shape[1] // CELL * CELL])
+    cells = kernels.sums_across(whole.view(np.uint16), CELL).ravel()
     rank = int(cells.size * CALM_QUANTILE)
     highest = np.maximum(above, below)
     lowest = np.minimum(above, below)
@@ -53,5 +55,10 @@ def measure_grain(luma: NDArray[np.uint8]) -> dict[str, float]:
     over = np.maximum(centre, high) - high
     under = low - np.minimum(centre, low)
     isolated = np.maximum(over, under) > IMPULSE
-    parts = isolated[:, : isolated.shape[1] // PARTS * PARTS].reshape(rows.size, PARTS, -1).mean(axis=(0, 2))
-    return {"grain": float(np.partition(cells, rank)[rank]) * IMMERKAER, "impulses": float(np.partition(parts, 1)[1])}
+    part = isolated.shape[1] // PARTS
+    columns = np.add.reduce(isolated[:, : part * PARTS].view(np.uint8), axis=0, dtype=np.uint8)
+    parts = columns.reshape(PARTS, part).sum(axis=1)
+    return {
+        "grain": float(np.partition(cells, rank)[rank]) / CELL * IMMERKAER,
+        "impulses": int(np.partition(parts, 1)[1]) / (part * rows.size),
+    }

@@ -30,6 +30,8 @@ _TOP_LANE = np.uint64(48)
 """A product with the first has in its top 16 bits the sum of the four 16-bit numbers in a 64-bit one."""
 _EVEN_BYTES = np.uint64(0x00FF_00FF_00FF_00FF)
 _BYTE = np.uint64(8)
+_RUNS_AT_A_TIME = 20_000
+"""Runs whose sums are made at once: they take a third of a megabyte, which stays in the processor's own memory."""
 _LOW_BYTE = np.uint16(0xFF)
 _HIGH_BYTE = np.uint16(8)
 
@@ -71,17 +73,23 @@ def shrink(plane: Bytes2D, factor: int) -> Bytes2D:
     rows = plane[0::factor].astype(np.uint16)
     for row in taken[1:]:
         rows += plane[row::factor]
-    step = factor
-    if factor % 4 == 0:
-        rows = _sums_of_four(rows).astype(np.uint16)
-        step = factor // 4
-    total = rows[:, 0::step].copy() if step > 1 else rows
-    for column in range(1, step):
-        total += rows[:, column::step]
+    total = sums_across(rows, factor)
     total += np.uint16(pixels // 2)
     total //= np.uint16(pixels)
     means: Bytes2D = total.astype(np.uint8)
     return means
+
+
+def sums_across(rows: NDArray[np.uint16], count: int) -> NDArray[np.uint16]:
+    """Return the sums, under 65536, of ``count`` neighbours each along contiguous rows, whose memory may be used up."""
+    step = count
+    if count % 4 == 0:
+        rows = _sums_of_four(rows).astype(np.uint16)
+        step = count // 4
+    total = rows[:, 0::step].copy() if step > 1 else rows
+    for column in range(1, step):
+        total += rows[:, column::step]
+    return total
 
 
 def _sums_of_four(rows: NDArray[np.uint16]) -> NDArray[np.uint64]:
@@ -102,12 +110,27 @@ def runs(plane: Bytes2D) -> NDArray[np.int16]:
     if plane.strides[1] != 1 or plane.strides[0] % RUN or plane.ctypes.data % RUN:
         plane = np.ascontiguousarray(plane)
     lanes = plane.view(np.uint64)[:, :: max(1, round(count / RUNS))]
-    sums = lanes >> _BYTE
-    sums &= _EVEN_BYTES
-    sums += lanes & _EVEN_BYTES
-    sums *= _LANE_SUM
-    sums >>= _TOP_LANE
-    return sums.astype(np.int16)
+    sums = np.empty(lanes.shape, np.int16)
+    step = max(1, _RUNS_AT_A_TIME // max(1, lanes.shape[1]))
+    room = np.empty((2, step, lanes.shape[1]), np.uint64)
+    for top in range(0, len(lanes), step):
+        taken = lanes[top : top + step]
+        even, odd = room[:, : len(taken)]
+        np.copyto(even, taken)
+        np.right_shift(even, _BYTE, out=odd)
+        even &= _EVEN_BYTES
+        odd &= _EVEN_BYTES
+        even += odd
+        even *= _LANE_SUM
+        even >>= _TOP_LANE
+        sums[top : top + step] = even
+    return sums
+
+
+def counts(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Return how many of each row are true."""
+    found: NDArray[np.uint32] = np.add.reduce(mask.view(np.uint8), axis=1, dtype=np.uint32)
+    return found
 
 
 def halve(plane: Floats2D) -> Floats2D:

@@ -65,12 +65,12 @@ def measure_lost(planes: Planes) -> dict[str, float]:
 
 def _may_have_stripes(luma: NDArray[np.uint8]) -> bool:
     """Return whether the middle of any row of blocks is even but for the steps between them, and of such a level."""
-    rows = luma[BLOCK // 2 :: BLOCK]
+    rows = np.ascontiguousarray(luma[BLOCK // 2 :: BLOCK])
     left, right = rows[:, :-1], rows[:, 1:]
     even = np.maximum(left, right) - np.minimum(left, right) <= UNWRITTEN_RANGE
     # Bytes that are too low wrap around.
     even &= (left - np.uint8(MID_GREY[0]) <= MID_GREY[1] - MID_GREY[0]) | (
         left - np.uint8(GREEN_LUMA[0]) <= GREEN_LUMA[1] - GREEN_LUMA[0]
     )
-    most = int(np.count_nonzero(even, axis=1).max(initial=0))
+    most = int(kernels.counts(even).max(initial=0))
     return bool(most >= WHOLE_SHARE * (BLOCK - 1) / BLOCK * left.shape[1])

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .kernels import RUN, runs as runs_of
 
 SECTIONS: Final = 8
@@ -76,9 +77,13 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     steps = np.zeros_like(pixels)
     np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
     steps[sample - 1 :: sample] = 0
-    lively = runs_of(steps.reshape(-1, sample)).sum(axis=1).reshape(height, SECTIONS) / np.float32(sample - 1)
-    above, below = (np.minimum(_moved(lively, by * thick), _moved(lively, 2 * by * thick)) for by in (-1, 1))
-    hot = (lively > BAND_RATIO * np.maximum(above, below) + BAND_EXCESS).sum(axis=1) >= SECTIONS_HIT
+    sums = runs_of(steps.reshape(-1, sample)).T
+    lively = np.add.reduce(sums, axis=0, dtype=np.int64).reshape(height, SECTIONS) / np.float32(sample - 1)
+    # The rows beyond the rim are those before it, mirrored.
+    rows = np.concatenate((lively[2 * thick : 0 : -1], lively, lively[-2 : -2 * thick - 2 : -1]))
+    far_above, above, below, far_below = (rows[by * thick :][:height] for by in (0, 1, 3, 4))
+    around = np.maximum(np.minimum(above, far_above), np.minimum(below, far_below))
+    hot = kernels.counts(lively > BAND_RATIO * around + BAND_EXCESS) >= SECTIONS_HIT
     hot[:RIM] = hot[height - RIM :] = False
     begins, ends = _stretches(hot)
     bands = ends - begins <= thick
@@ -89,14 +94,6 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
         "band_share": float((ends - begins)[bands].sum()) / height,
         "band_top": float(begins[bands][0]) / height,
     }
-
-
-def _moved(rows: NDArray[np.float32], by: int) -> NDArray[np.float32]:
-    """Return, for each row, the one so many rows further down, mirrored at the rim."""
-    last = rows.shape[0] - 1
-    places = np.abs(np.arange(rows.shape[0]) + by)
-    taken: NDArray[np.float32] = rows[np.where(places > last, 2 * last - places, places)]
-    return taken
 
 
 def _stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -121,11 +118,9 @@ def _streaks(runs: NDArray[np.int16]) -> dict[str, float]:
         above, below = (rows[STREAK_REACH + way * reach :][:count, 1:-1] for way in (-1, 1))
         np.maximum(bends, np.abs(here - (above + below) / 2), out=bends)
     lively = across >= LIVELY
-    even = lively & (bends <= STREAK_BEND * np.minimum(across, CLEAREST) + STREAK_NOISE)
-    said = np.count_nonzero(lively, axis=1)
-    begins, ends = _stretches(
-        (said >= LIVELY_SHARE * here.shape[1]) & (np.count_nonzero(even, axis=1) >= STREAKED * said)
-    )
+    even = lively & (bends <= STREAK_BEND * np.clip(across, 0, CLEAREST) + STREAK_NOISE)
+    said = kernels.counts(lively)
+    begins, ends = _stretches((said >= LIVELY_SHARE * here.shape[1]) & (kernels.counts(even) >= STREAKED * said))
     if not begins.size:
         return {"streak_share": 0.0, "streak_top": 0.0}
     longest = int((ends - begins).argmax())

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .decode import Planes
 from .features import sampled
 from .kernels import RUN
@@ -102,24 +103,25 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     margin = max(4 * unit, 2 * depth + unit) + 1
     if height <= 3 * margin or luma.shape[1] // factor <= 4 * FAR:
         return none
-    jumps = np.minimum(np.abs(runs[unit:] - runs[:-unit]), LARGEST_JUMP * RUN)
+    jumps = np.clip(np.abs(runs[unit:] - runs[:-unit]), 0, LARGEST_JUMP * RUN)
     count = jumps.shape[0] - 2 * margin
-    jumping = (jumps[margin:-margin] > JUMP_EXCESS * RUN).mean(axis=1) >= TORN_LEAST
-    places = np.flatnonzero(jumping[:count]) + margin
 
-    def beside(by: int) -> NDArray[np.int16]:
-        rows: NDArray[np.int16] = jumps[places + by * unit]
-        return rows
+    def beside[T: np.generic](rows: NDArray[T], by: int) -> NDArray[T]:
+        return rows[margin + by * unit :][:count]
 
-    around = np.maximum(np.maximum(beside(-2), beside(-3)), np.maximum(beside(2), beside(3)))
-    torn = jumps[places] > around + around // 2 + JUMP_EXCESS * RUN
-    torn &= ~(flat[places] | flat[places + unit])
-    widths = torn.mean(axis=1)
+    here = beside(jumps, 0)
+    jumping = kernels.counts(here > JUMP_EXCESS * RUN) / jumps.shape[1] >= TORN_LEAST
+    around = np.maximum(beside(jumps, -2), beside(jumps, -3))
+    np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
+    torn = here > around + around // 2 + JUMP_EXCESS * RUN
+    torn &= ~(beside(flat, 0) | beside(flat, 1))
+    places = np.flatnonzero(jumping)
+    widths = kernels.counts(torn)[places] / jumps.shape[1]
     found = [(0.0, 0.0, 0)]
     for place in np.argsort(widths)[-CANDIDATES:].tolist():
         if widths[place] < TORN_LEAST:
             continue
-        row = int(places[place])
+        row = int(places[place]) + margin
         above = _row(luma, row - depth + 1, depth, factor)
         below = _row(luma, row + unit, depth, factor)
         energies = sorted((float(np.vdot(above, above)), float(np.vdot(below, below))))
@@ -143,8 +145,8 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
 def _row(luma: NDArray[np.uint8], top: int, depth: int, factor: int) -> Row:
     """Return the steps along the mean of some rows, at analysis width and once around, without spikes, of mean 0."""
     width = luma.shape[1] // factor * factor
-    total = luma[top : top + depth, :width].sum(axis=0, dtype=np.uint16).reshape(-1, factor).sum(axis=1)
-    mean = total.astype(np.float32) / np.float32(depth * factor)
+    rows = luma[top : top + depth, :width].sum(axis=0, keepdims=True, dtype=np.uint16)
+    mean = kernels.sums_across(rows, factor)[0] / np.float32(depth * factor)
     steps: Row = np.empty_like(mean)
     np.subtract(mean[1:], mean[:-1], out=steps[:-1])
     steps[-1] = mean[0] - mean[-1]
@@ -177,14 +179,19 @@ def _shear(analysis: NDArray[np.uint8]) -> dict[str, float]:
     half, quarter = width // 2, width // 4
     places = [0, 1, width - 2, width - 1, quarter, quarter + half, quarter // 2, quarter // 2 + half]
     left, inner_left, inner_right, right, *others = np.ascontiguousarray(analysis[:, places].T).astype(np.float32)
-    pairs = (others[0], others[1]), (others[2], others[3]), (left, others[1])
-    meets = _along(left, right) - sorted(abs(_along(*pair)) for pair in pairs)[1]
-    apart = float(np.abs(analysis[:, :half].astype(np.int16) - analysis[:, half : 2 * half]).mean())
+    none = {"slant": 0.0, "slant_sure": 0.0}
     beside = float(np.abs(left - inner_left).mean() + np.abs(right - inner_right).mean()) / 2
     across = float(np.abs(left - right).mean())
+    if across > RIM_STEPS * (beside + RIM_LEVEL):
+        return none
+    pairs = (others[0], others[1]), (others[2], others[3]), (left, others[1])
+    meets = _along(left, right) - sorted(abs(_along(*pair)) for pair in pairs)[1]
+    if meets < RIM_MEETS:
+        return none
+    apart = float(np.abs(analysis[:, :half].astype(np.int16) - analysis[:, half : 2 * half]).mean())
     near = (apart - across) / (apart - beside + 1) if apart > beside else 0.0
-    if meets < RIM_MEETS or near < RIM_NEAR or across > RIM_STEPS * (beside + RIM_LEVEL):
-        return {"slant": 0.0, "slant_sure": 0.0}
+    if near < RIM_NEAR:
+        return none
     slant, gain = _slant(analysis)
     return {"slant": slant, "slant_sure": meets + SLANT_GAIN * gain if slant else 0.0}
 
@@ -223,9 +230,9 @@ def _colour(analysis: NDArray[np.uint8], planes: Planes) -> dict[str, float]:
         return none
     grid = COLOUR_SIZE + 1, max(8, round(COLOUR_SIZE * analysis.shape[0] / analysis.shape[1]) // 2)
     luma, blue, red = (sampled(plane, grid).astype(np.int16) for plane in (analysis, planes.blue, planes.red))
-    shapes = np.minimum(np.abs(luma[:, 1:] - luma[:, :-1]), COLOUR_STEP).astype(np.float32)
+    shapes = np.clip(np.abs(luma[:, 1:] - luma[:, :-1]), 0, COLOUR_STEP).astype(np.float32)
     colours = np.abs(blue[:, 1:] - blue[:, :-1]) + np.abs(red[:, 1:] - red[:, :-1])
-    colours = np.minimum(colours, COLOUR_STEP).astype(np.float32)
+    colours = np.clip(colours, 0, COLOUR_STEP).astype(np.float32)
     if colours.mean() < COLOUR_LEAST:
         return none
     shapes -= shapes.mean()
