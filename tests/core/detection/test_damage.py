@@ -8,12 +8,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFile
 import pytest
 from timelapser_core.detection import Detector, Evaluation, gate
+from timelapser_core.detection.blocks import flat_runs, measure_blocks
 from timelapser_core.detection.damage import DAMAGE_FEATURES, measure_damage
 from timelapser_core.detection.damaged import of_damage
 from timelapser_core.detection.decode import Planes, decode
 from timelapser_core.detection.features import FEATURES, measure
 from timelapser_core.models import FaultKind, Sensitivity, Verdict
 
+from scripts.dev.scene import Scene
 from tests.core import pictures
 from tests.core.pictures import Rgb
 
@@ -190,6 +192,37 @@ def test_what_a_decoder_made_up_of_a_cut_video_frame_is_bad(seed: int) -> None:
     assert shown, "the decoder shows nothing"
     assert looked_at(shown[-1], 90).verdict is Verdict.BAD
     assert looked_at(whole, 90).verdict is Verdict.GOOD
+
+
+def as_streamed(drawn: Callable[[float], Rgb], **options: str) -> list[Rgb]:
+    """Return pictures of a still camera, five a second, as its H.264 leaves them."""
+    frames = [drawn(1.8e9 + number / 5) for number in range(40)]
+    return pictures.decoded(pictures.h264(frames, preset="superfast", **options))
+
+
+@pytest.mark.parametrize("options", [{"crf": "20"}, {"b": "300k"}, {"crf": "36"}], ids=str)
+@pytest.mark.parametrize("night", [True, False], ids=["night", "day"])
+@pytest.mark.parametrize("size", [(320, 180), (480, 270)])
+def test_noise_of_a_small_video_with_a_code_burnt_in_is_no_lost_block(
+    size: tuple[int, int], night: bool, options: dict[str, str]
+) -> None:
+    scene = Scene(*size)
+    shown = as_streamed(scene.night if night else scene.render, **options)
+    worst = max(severity(looked_at(picture, 92), FaultKind.BLOCK_LOSS) for picture in shown)
+    assert worst == 0
+    rows = size[1] // 16 * 16
+    assert severity(looked_at(wrong_level(shown[0][:rows], 0.5), 92), FaultKind.BLOCK_LOSS) > 0
+
+
+@pytest.mark.parametrize("count", [40, 60, 80])
+def test_the_same_share_of_fewer_runs_says_less(count: int) -> None:
+    def excess(count: int) -> float:
+        runs = np.full((240, count), 800, np.int16)
+        runs[:, ::2] += 20
+        runs[128:, ::5] += 400
+        return measure_blocks(runs, flat_runs(runs))["loss_excess"]
+
+    assert 0.1 < excess(count) < excess(120) == pytest.approx(excess(160))
 
 
 def blinds() -> Rgb:

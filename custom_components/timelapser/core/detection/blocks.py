@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import RUN
+from .kernels import RUN, RUNS
 
 GRID: Final = 8
 """Rows between two boundaries of transform blocks; macroblocks and MCUs are one or two of them high."""
@@ -34,6 +34,14 @@ the grid as often as on any other row."""
 BAR: Final = 0.05
 """Share of the height, from the top, in which columns that never change are a bar that a camera burnt in: such bars end
 on the grid as often as not. A decoder makes up single blocks, or repeats rows of the scene."""
+BAR_STEP: Final = 4
+"""Part of the step at its end by which a bar's rows may differ: a low bitrate leaves a bar of 48 and 224 levels up to
+20 levels of unrest."""
+BAR_WIDTH: Final = 0.5
+"""Share of the width along which a bar must be seen to end, for the rest of that line to be its end as well."""
+CHANCE: Final = 1.0
+"""Standard deviations of a share by which that of few runs is uncertain: noise breaks runs one by one. Pictures of 960
+columns have RUNS of them; what fewer scatter beyond that is taken off."""
 SECTIONS: Final = 8
 """Parts of the width; the one in which most is broken counts for no more than the mean of the others. Slices are lost
 over the width, a burnt-in text or a window is in one place."""
@@ -46,8 +54,9 @@ BLOCK_FEATURES: Final[Mapping[str, str]] = {
     "loss_line": "largest share of the width along which two boundaries, 16 rows apart, are broken, 0..1",
     "loss_share": "share of all runs on the grid that are broken, less that off the grid, -1..1",
     "loss_excess": "the largest sum, over two boundaries 16 rows apart, of the share of the width that is broken less "
-    "the largest such share off the grid within the same 8 rows, times what is left of 1 without the worst eighth of "
-    "the width, less half of the largest such sum off the grid, less 3 x loss_share, -6..2",
+    "the largest such share off the grid within the same 8 rows, less what it scatters more than in a picture of 120 "
+    "runs, times what is left of 1 without the worst eighth of the width, less half of the largest such sum off the "
+    "grid, less 3 x loss_share, -6..2",
     "loss_top": "where the upper of these boundaries lies, share of the height, 0..1",
     "blockiness": "the step that 15 % of the runs on the grid exceed, levels: what coarse compression leaves",
 }
@@ -72,7 +81,7 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     flat = flat[GRID - 1 : (groups + 1) * GRID]
     usable = ~(flat[1:] | flat[:-1])
     bar = max(GRID, round(BAR * height))
-    usable[: bar - GRID + 1] &= ~_unchanged(runs[:bar])[GRID - 1 :]
+    usable[: bar - GRID + 1] &= ~_unchanged(runs[:bar], steps[1:])
     on_grid = sharp[::GRID][usable[::GRID]]
     common = 0.0
     if on_grid.size:
@@ -88,7 +97,8 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     share = float(lines.mean()) - float(others.mean())
     excess = lines - others.max(axis=1)
     lined = broken.reshape(groups, GRID, -1)
-    pairs = (excess[:-2] + excess[2:]) * _spread(lined[:-2, 0], lined[2:, 0])
+    chance = _scatter(broken.shape[1]) * np.sqrt(lines[:-2] + lines[2:])
+    pairs = (excess[:-2] + excess[2:] - chance) * _spread(lined[:-2, 0], lined[2:, 0])
     usual = others[:-2] + others[2:]
     groups_of, rows_of = np.unravel_index(np.argpartition(usual.ravel(), -FEW)[-FEW:], usual.shape)
     off_grid = np.take(OFF_GRID, rows_of)
@@ -104,11 +114,20 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     }
 
 
-def _unchanged(runs: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Return for every row which of its columns have not changed since the first row."""
-    same = np.abs(runs - runs[0]) <= RUN
-    unchanged: NDArray[np.bool_] = np.logical_and.accumulate(same, axis=0)
+def _unchanged(runs: NDArray[np.int16], steps: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return, for each of the first boundaries, which of its columns have not changed since the first row.
+
+    ``steps`` are those at the boundaries, the first of which is below row GRID - 1.
+    """
+    changes = np.maximum.accumulate(np.abs(runs - runs[0]), axis=0)[GRID - 1 :]
+    unchanged: NDArray[np.bool_] = changes <= np.maximum(RUN, steps[: len(changes)] // BAR_STEP)
+    unchanged[unchanged.mean(axis=1) >= BAR_WIDTH] = True
     return unchanged
+
+
+def _scatter(count: int) -> float:
+    """Return by how many square roots of a share that of so many runs scatters more than that of RUNS."""
+    return float(CHANCE * max(0.0, count**-0.5 - RUNS**-0.5))
 
 
 def _spread(upper: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.float32]:
