@@ -67,7 +67,8 @@ def _check_events(post: Post, case: Case, straddling: list[Json], bad: list[Json
     if case.fault is not None:
         assert all(case.fault in data["faults"] for data in bad), bad
     if case.lingers:
-        assert 3 <= len(straddling) <= 6
+        # A stream's encoder shows a frozen picture in several ways, and may take its time to come back to one of them.
+        assert 3 <= len(straddling) <= (12 if case.fault == "frozen" else 6)
         if case.fault == "stale":
             assert {data["freshness"] for data in straddling[2:]} == {"unproven"}, straddling
             assert {data["freshness"] for data in bad} == {"stale"}, bad

@@ -169,6 +169,16 @@ def test_padding_and_markers_without_a_segment_before_the_scan_pass(photo: bytes
     assert (gated.size, gated.ends_cleanly) == ((640, 360), True)
 
 
+@pytest.mark.parametrize("marker", [0x00, 0x02, 0xBF])
+def test_a_marker_that_decoders_do_not_skip_with_its_segment_is_refused(photo: bytes, marker: int) -> None:
+    """They would read on within what was taken for a segment, and find a picture of another size there."""
+    hidden = jpeg_of_size(60_000, 60_000)[2:]
+    segment = bytes([0xFF, marker]) + struct.pack(">H", len(hidden) + 2) + hidden
+    assert refused(photo[:2] + segment + photo[2:]).code is Code.NOT_AN_IMAGE
+    harmless = bytes([0xFF, 0xE5]) + segment[2:]
+    assert gate(photo[:2] + harmless + photo[2:]).size == (640, 360)
+
+
 def test_a_jpeg_that_ends_in_its_header_is_truncated(photo: bytes) -> None:
     assert refused(photo[: pictures.scan_start(photo) - 14] + b"\xff\xd9" * 4).code is Code.TRUNCATED
     assert refused(photo[:2] + b"\xff\xd9" + photo[2:]).code is Code.TRUNCATED

@@ -22,6 +22,9 @@ MIN_ZERO_TAIL: Final = 64
 """Zero bytes at the end of a JPEG without end marker that are no picture data: a code of zeros is at most 16 bits
 long, so this many would be over 30 equal blocks; a file that was laid out but not filled has thousands."""
 
+_LEAST_MARKER: Final = 0xC0
+"""Markers below are reserved, and 0 is none: decoders refuse the one, and skip the other without its length, so that
+what they read next, a size for instance, would not be what was checked."""
 _SEQUENTIAL: Final = (0xC0, 0xC1)
 _ARITHMETIC: Final = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 """Frame headers of JPEGs that no browser shows; where their data end, decoding goes on for 90 ns a pixel and scan."""
@@ -92,7 +95,7 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             position += 2
             continue
         length = int.from_bytes(data[position + 2 : position + 4])
-        if length < 2:
+        if length < 2 or marker < _LEAST_MARKER:
             raise not_an_image(data, "a JPEG with broken markers")
         if position + 2 + length > len(data):
             raise cut_short("header")
