@@ -48,7 +48,7 @@ class Print:
         """Return the print of a luma plane (uint8, height x width) and of the file that it was decoded from."""
         height, width = luma.shape
         rows, columns = _places(height, width)
-        picked = luma[rows][:, columns].reshape(len(rows) // BLOCK, BLOCK, -1, BLOCK)
+        picked = luma.take(rows, axis=0).take(columns, axis=1).reshape(len(rows) // BLOCK, BLOCK, -1, BLOCK)
         return cls(
             size=(width, height),
             sample=sample,

@@ -77,8 +77,8 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     steps = np.zeros_like(pixels)
     np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
     steps[sample - 1 :: sample] = 0
-    sums = runs_of(steps.reshape(-1, sample)).T
-    lively = np.add.reduce(sums, axis=0, dtype=np.int64).reshape(height, SECTIONS) / np.float32(sample - 1)
+    first, *others = runs_of(steps.reshape(-1, sample)).T
+    lively = sum(others, first).astype(np.float64).reshape(height, SECTIONS) / (sample - 1)
     # The rows beyond the rim are those before it, mirrored.
     rows = np.concatenate((lively[2 * thick : 0 : -1], lively, lively[-2 : -2 * thick - 2 : -1]))
     far_above, above, below, far_below = (rows[by * thick :][:height] for by in (0, 1, 3, 4))

@@ -43,10 +43,12 @@ def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]
     if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)
 
+    inner = view[margin : height - margin, margin : width - margin]
+    steps = np.empty_like(inner, order="C")
+
     def energy(down: int, across: int, reach: int) -> float:
         top, left = margin + down * reach, margin + across * reach
-        moved = view[top : top + height - 2 * margin, left : left + width - 2 * margin]
-        steps = moved - view[margin : height - margin, margin : width - margin]
+        np.subtract(view[top : top + inner.shape[0], left : left + inner.shape[1]], inner, out=steps)
         return float(np.vdot(steps, steps)) / steps.size - 2 * noise**2
 
     def near(down: int, across: int) -> float:

@@ -13,6 +13,7 @@ from .kernels import RUN
 from .rows import unit_of
 
 type Row = NDArray[np.float32]
+type Rows = NDArray[np.float32]
 
 LARGEST_JUMP: Final = 48
 """Levels that one run's jump counts for at most."""
@@ -103,38 +104,23 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     margin = max(4 * unit, 2 * depth + unit) + 1
     if height <= 3 * margin or luma.shape[1] // factor <= 4 * FAR:
         return none
-    jumps = np.clip(np.abs(runs[unit:] - runs[:-unit]), 0, LARGEST_JUMP * RUN)
-    count = jumps.shape[0] - 2 * margin
-
-    def beside[T: np.generic](rows: NDArray[T], by: int) -> NDArray[T]:
-        return rows[margin + by * unit :][:count]
-
-    here = beside(jumps, 0)
-    jumping = kernels.counts(here > JUMP_EXCESS * RUN) / jumps.shape[1] >= TORN_LEAST
-    around = np.maximum(beside(jumps, -2), beside(jumps, -3))
-    np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
-    torn = here > around + around // 2 + JUMP_EXCESS * RUN
-    torn &= ~(beside(flat, 0) | beside(flat, 1))
-    places = np.flatnonzero(jumping)
-    widths = kernels.counts(torn)[places] / jumps.shape[1]
+    rows, widths = _torn(runs, flat, unit, margin)
+    if not rows.size:
+        return none
+    tops = np.concatenate((rows - depth + 1, rows + unit, rows - 2 * depth - unit + 2, rows + 2 * unit + depth - 1))
+    above, below, higher, lower = np.split(_rows(luma, tops, depth, factor), 4)
+    across = _fits(above, below)
+    shifts = [_best(fits, FAR, int(FARTHEST * fits.size)) for fits in across]
+    gains = across[np.arange(rows.size), shifts].astype(np.float64) - _in_place(across)
+    apart = [at for at, gain in enumerate(gains) if gain >= LEAST_TEAR and _alike(above[at], below[at])]
+    if not apart:
+        return none
+    beside = np.concatenate((higher[apart], below[apart])), np.concatenate((above[apart], lower[apart]))
+    whole = np.minimum(*np.split(_in_place(_fits(*beside)), 2)).tolist()
     found = [(0.0, 0.0, 0)]
-    for place in np.argsort(widths)[-CANDIDATES:].tolist():
-        if widths[place] < TORN_LEAST:
-            continue
-        row = int(places[place]) + margin
-        above = _row(luma, row - depth + 1, depth, factor)
-        below = _row(luma, row + unit, depth, factor)
-        energies = sorted((float(np.vdot(above, above)), float(np.vdot(below, below))))
-        if energies[1] > ALIKE * energies[0]:
-            continue
-        near, far, shift = _fit(above, below)
-        if far - near < LEAST_TEAR:
-            continue
-        higher = _row(luma, row - 2 * depth - unit + 2, depth, factor)
-        lower = _row(luma, row + 2 * unit + depth - 1, depth, factor)
-        whole = min(_fit(higher, above)[0], _fit(below, lower)[0])
-        tear = min(far - near, whole) * min(1.0, float(widths[place]) / TORN_WIDTH)
-        found.append((tear, shift, row))
+    for at, most in zip(apart, whole, strict=True):
+        tear = min(float(gains[at]), most) * min(1.0, float(widths[at]) / TORN_WIDTH)
+        found.append((tear, shifts[at] / across.shape[1], int(rows[at])))
     tear, shift, row = max(found)
     elsewhere = max((other for other, _, place in found if abs(place - row) > margin), default=0.0)
     if tear <= elsewhere:
@@ -142,28 +128,72 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     return {"tear": tear - max(0.0, elsewhere), "tear_shift": shift, "tear_top": (row + 1) / height}
 
 
-def _row(luma: NDArray[np.uint8], top: int, depth: int, factor: int) -> Row:
-    """Return the steps along the mean of some rows, at analysis width and once around, without spikes, of mean 0."""
+def _torn(
+    runs: NDArray[np.int16], flat: NDArray[np.bool_], unit: int, margin: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the rows at which most of the width jumps, CANDIDATES at most, and which share of it does."""
+    jumps = np.clip(np.abs(runs[unit:] - runs[:-unit]), 0, LARGEST_JUMP * RUN)
+    count = jumps.shape[0] - 2 * margin
+
+    def beside[T: np.generic](rows: NDArray[T], by: int) -> NDArray[T]:
+        return rows[margin + by * unit :][:count]
+
+    here = beside(jumps, 0)
+    places = np.flatnonzero(kernels.counts(here > JUMP_EXCESS * RUN) / jumps.shape[1] >= TORN_LEAST)
+    around = np.maximum(beside(jumps, -2), beside(jumps, -3))
+    np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
+    torn = here > around + around // 2 + JUMP_EXCESS * RUN
+    torn &= ~(beside(flat, 0) | beside(flat, 1))
+    widths = kernels.counts(torn)[places] / jumps.shape[1]
+    if widths.max(initial=0) < TORN_LEAST:
+        return places[:0], widths[:0]
+    widest = np.argsort(widths)[-CANDIDATES:]
+    widest = widest[widths[widest] >= TORN_LEAST]
+    return places[widest] + margin, widths[widest]
+
+
+def _alike(one: Row, other: Row) -> bool:
+    """Return whether rows have so much the same energy that both may show one scene."""
+    less, more = sorted((float(np.vdot(one, one)), float(np.vdot(other, other))))
+    return more <= ALIKE * less
+
+
+def _rows(luma: NDArray[np.uint8], tops: NDArray[np.intp], depth: int, factor: int) -> Rows:
+    """Return the steps along the mean of some rows from each top on.
+
+    They are at analysis width and once around, without spikes, and of mean 0.
+    """
     width = luma.shape[1] // factor * factor
-    rows = luma[top : top + depth, :width].sum(axis=0, keepdims=True, dtype=np.uint16)
-    mean = kernels.sums_across(rows, factor)[0] / np.float32(depth * factor)
-    steps: Row = np.empty_like(mean)
-    np.subtract(mean[1:], mean[:-1], out=steps[:-1])
-    steps[-1] = mean[0] - mean[-1]
-    limit = SPIKE * float(np.sqrt(np.vdot(steps, steps) / steps.size))
-    np.clip(steps, -limit, limit, out=steps)
-    steps -= steps.mean()
+    taken = luma[np.add.outer(tops, np.arange(depth)), :width]
+    sums = taken[:, 0].astype(np.uint16)
+    for row in range(1, depth):
+        sums += taken[:, row]
+    means = kernels.sums_across(sums, factor) / np.float32(depth * factor)
+    steps: Rows = np.empty_like(means)
+    np.subtract(means[:, 1:], means[:, :-1], out=steps[:, :-1])
+    np.subtract(means[:, 0], means[:, -1], out=steps[:, -1])
+    limits = np.array([[SPIKE * float(np.sqrt(np.vdot(row, row) / row.size))] for row in steps], np.float32)
+    np.clip(steps, -limits, limits, out=steps)
+    steps -= steps.mean(axis=1, keepdims=True)
     return steps
 
 
-def _fit(one: Row, other: Row) -> tuple[float, float, float]:
-    """Return how well one row fits another in place, and shifted, and by what share of the width."""
-    size = one.size
-    energy = float(np.sqrt(np.vdot(one, one) * np.vdot(other, other))) + SEAM_NOISE * size
-    fits = np.fft.irfft(np.fft.rfft(other) * np.conj(np.fft.rfft(one)), n=size) / energy
-    near = max(float(fits[: NEAR + 1].max()), float(fits[-NEAR:].max()))
-    shift = _best(fits, FAR, int(FARTHEST * size))
-    return near, float(fits[shift]), shift / size
+def _fits(ones: Rows, others: Rows) -> Rows:
+    """Return how well each row fits another at every cyclic shift, in correlation."""
+    size = ones.shape[1]
+    spectra = np.fft.rfft(others, axis=1) * np.conj(np.fft.rfft(ones, axis=1))
+    powers = [np.sqrt(np.vdot(one, one) * np.vdot(other, other)) for one, other in zip(ones, others, strict=True)]
+    fits = np.fft.irfft(spectra, n=size, axis=1).astype(np.float32, copy=False)
+    fits /= np.array([float(power) + SEAM_NOISE * size for power in powers], np.float32)[:, None]
+    return fits
+
+
+def _in_place(fits: Rows) -> NDArray[np.float64]:
+    """Return how well rows fit without a shift, or with one that perspective makes."""
+    near: NDArray[np.float64] = np.maximum(fits[:, : NEAR + 1].max(axis=1), fits[:, -NEAR:].max(axis=1)).astype(
+        np.float64
+    )
+    return near
 
 
 def _best(fits: NDArray[np.floating], least: int, most: int) -> int:
