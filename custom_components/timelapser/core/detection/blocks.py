@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import RUN, RUNS
+from .kernels import RUN, RUNS, counts
 
 GRID: Final = 8
 """Rows between two boundaries of transform blocks; macroblocks and MCUs are one or two of them high."""
@@ -91,8 +91,7 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     texture = float(np.partition(between, between.size // 2)[between.size // 2])
     limit = np.int16(RUN * LEAST_STEP + COMPRESSION_GAIN * common + texture)
     broken = (sharp > limit) & usable
-    counts = np.add.reduce(broken.view(np.uint8), axis=1, dtype=np.uint16)
-    shares = (counts / broken.shape[1]).reshape(groups, GRID)
+    shares = (counts(broken) / broken.shape[1]).reshape(groups, GRID)
     lines, others = shares[:, 0], shares[:, OFF_GRID]
     share = float(lines.mean()) - float(others.mean())
     excess = lines - others.max(axis=1)
@@ -133,8 +132,8 @@ def _scatter(count: int) -> float:
 def _spread(upper: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return how far what is broken along two rows each is spread over the width, 0..1."""
     part = upper.shape[1] // SECTIONS
-    counts = upper[:, : part * SECTIONS].astype(np.float32) + lower[:, : part * SECTIONS]
-    sections = counts.reshape(-1, SECTIONS, part).sum(axis=2)
+    both = upper[:, : part * SECTIONS].view(np.uint8) + lower[:, : part * SECTIONS].view(np.uint8)
+    sections = np.add.reduce(both.reshape(-1, part), axis=1, dtype=np.uint8).astype(np.float32).reshape(-1, SECTIONS)
     total = sections.sum(axis=1)
     lesser = (total - sections.max(axis=1)) * np.float32(SECTIONS / (SECTIONS - 1))
     spread: NDArray[np.float32] = np.minimum(1, np.divide(lesser, total, out=np.zeros_like(total), where=total > 0))

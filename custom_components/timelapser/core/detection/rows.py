@@ -111,16 +111,15 @@ def _streaks(runs: NDArray[np.int16]) -> dict[str, float]:
     if count < 1 or rows.shape[1] < 3:
         return {"streak_share": 0.0, "streak_top": 0.0}
     middle = rows[STREAK_REACH:-STREAK_REACH]
-    here = middle[:, 1:-1]
-    across = np.abs(here - (middle[:, :-2] + middle[:, 2:]) / 2)
-    bends = np.zeros_like(here)
+    across = np.abs(middle[:, 1:-1] - (middle[:, :-2] + middle[:, 2:]) / 2)
+    bends = np.zeros_like(middle)
     for reach in (STREAK_REACH - 1, STREAK_REACH):
-        above, below = (rows[STREAK_REACH + way * reach :][:count, 1:-1] for way in (-1, 1))
-        np.maximum(bends, np.abs(here - (above + below) / 2), out=bends)
+        above, below = (rows[STREAK_REACH + way * reach :][:count] for way in (-1, 1))
+        np.maximum(bends, np.abs(middle - (above + below) / 2), out=bends)
     lively = across >= LIVELY
-    even = lively & (bends <= STREAK_BEND * np.clip(across, 0, CLEAREST) + STREAK_NOISE)
+    even = lively & (bends[:, 1:-1] <= STREAK_BEND * np.clip(across, 0, CLEAREST) + STREAK_NOISE)
     said = kernels.counts(lively)
-    begins, ends = _stretches((said >= LIVELY_SHARE * here.shape[1]) & (kernels.counts(even) >= STREAKED * said))
+    begins, ends = _stretches((said >= LIVELY_SHARE * across.shape[1]) & (kernels.counts(even) >= STREAKED * said))
     if not begins.size:
         return {"streak_share": 0.0, "streak_top": 0.0}
     longest = int((ends - begins).argmax())

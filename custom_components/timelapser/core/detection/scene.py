@@ -107,9 +107,12 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
         return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])]
     rows, heights = _bounds(plane.shape[0], GRID[1])
     columns, widths = _bounds(plane.shape[1], GRID[0])
-    bands = np.empty((GRID[1], plane.shape[1]), np.float32)
-    for band, first, height in zip(bands, rows.tolist(), heights.tolist(), strict=True):
-        np.add.reduce(plane[first : first + int(height)], axis=0, out=band)
+    if len(plane) % GRID[1]:
+        bands = np.empty((GRID[1], plane.shape[1]), np.float32)
+        for band, first, height in zip(bands, rows.tolist(), heights.tolist(), strict=True):
+            np.add.reduce(plane[first : first + int(height)], axis=0, out=band)
+    else:
+        bands = np.add.reduce(plane.reshape(GRID[1], -1, plane.shape[1]), axis=1)
     means: Map = np.add.reduceat(bands, columns, axis=1)
     means /= heights[:, None] * widths
     return means

@@ -35,7 +35,7 @@ SHAKE_FEATURES: Final[Mapping[str, str]] = {
 def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]:
     """Measure an analysis picture whose noise (levels) is known; every key of SHAKE_FEATURES is in the result."""
     clock = int(analysis.shape[0] * OSD_SHARE)
-    view = analysis[clock : analysis.shape[0] - clock].astype(np.float32)
+    view = analysis[clock : analysis.shape[0] - clock].astype(np.int16)
     height, width = view.shape
     scale = width / ANALYSIS_WIDTH
     far = max(2 * NEAR, round(FAR * scale))
@@ -43,12 +43,12 @@ def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]
     if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)
 
-    inner = view[margin : height - margin, margin : width - margin]
-    steps = np.empty_like(inner, order="C")
+    line, moved = view.ravel(), np.empty_like(view)
 
     def energy(down: int, across: int, reach: int) -> float:
-        top, left = margin + down * reach, margin + across * reach
-        np.subtract(view[top : top + inner.shape[0], left : left + inner.shape[1]], inner, out=steps)
+        apart = reach * (down * width + across)
+        np.subtract(line[apart:], line[:-apart], out=moved.ravel()[:-apart])
+        steps = moved[margin : height - margin, margin : width - margin].astype(np.float32)
         return float(np.vdot(steps, steps)) / steps.size - 2 * noise**2
 
     def near(down: int, across: int) -> float:
