@@ -134,7 +134,7 @@ def measure(planes: Planes) -> Measured:
     sample = sampled(planes.luma, PRINT_SIZE)
     counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     features = _levels(counts, analysis, means)
-    features["speckle"] = float(_inner(sample).std(dtype=np.float32))
+    features["speckle"] = float(_inner(sample).astype(np.float32).std())
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
@@ -151,7 +151,7 @@ def _centres(length: int, count: int) -> NDArray[np.intp]:
 
 def sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the plane at the centres of a grid of ``size`` (width, height)."""
-    rows = plane.take(_centres(plane.shape[0], size[1]), axis=0)
+    rows = plane[_centres(plane.shape[0], size[1])]
     return rows.take(_centres(plane.shape[1], size[0]), axis=1)
 
 

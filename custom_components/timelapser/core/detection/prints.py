@@ -48,7 +48,8 @@ class Print:
         """Return the print of a luma plane (uint8, height x width) and of the file that it was decoded from."""
         height, width = luma.shape
         rows, columns = _places(height, width)
-        picked = luma.take(rows, axis=0).take(columns, axis=1).reshape(len(rows) // BLOCK, BLOCK, -1, BLOCK)
+        whole = luma[: height // BLOCK * BLOCK, : width // BLOCK * BLOCK]
+        picked = whole.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)[rows].take(columns, axis=2)
         return cls(
             size=(width, height),
             sample=sample,
@@ -79,18 +80,17 @@ class Print:
 
 @lru_cache(maxsize=64)
 def _places(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows and the columns of pixels that make up the blocks, of a picture of 64 pixels a side and more."""
+    """Return the rows and the columns of the blocks that are kept, of a picture of 64 pixels a side and more."""
     top = -int(-height * CLOCK_SHARE // BLOCK)
     bottom = int(height * (1 - CLOCK_SHARE)) // BLOCK
     return _spread(top, bottom, GRID[1]), _spread(0, width // BLOCK, GRID[0])
 
 
 def _spread(first: int, end: int, most: int) -> NDArray[np.intp]:
-    """Return the pixels of at most so many blocks that are spread over a range of them."""
+    """Return at most so many blocks that are spread over a range of them."""
     count = min(most, end - first)
-    blocks = first + ((np.arange(count) + 0.5) * (end - first) / count).astype(np.intp)
-    pixels: NDArray[np.intp] = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
-    return pixels
+    blocks: NDArray[np.intp] = first + ((np.arange(count) + 0.5) * (end - first) / count).astype(np.intp)
+    return blocks
 
 
 def luma_steps(data: bytes) -> NDArray[np.uint16] | None:
