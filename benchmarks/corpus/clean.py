@@ -146,12 +146,15 @@ def mask(view: Rgb, rng: Rng) -> Plane:
     return values
 
 
-def wall(view: Rgb, rng: Rng) -> Plane:
-    """Return a view with next to nothing in it: plaster or an empty sky in the scene's colour, unevenly lit."""
+def wall(view: Rgb, rng: Rng, size: float = 1.0) -> Plane:
+    """Return a view with next to nothing in it: plaster or an empty sky in the scene's colour, unevenly lit.
+
+    ``size`` is how many times as wide as the scene's own picture the view is: its plaster is larger by as much.
+    """
     shape = view.shape[:2]
     tint = plane(view).mean(axis=(0, 1)) * np.float32(0.5) + np.float32(rng.uniform(60, 110))
     light = 1 + np.float32(rng.uniform(0.04, 0.12)) * field(shape, rng, slope=3.5)[..., None]
-    plaster = blurred(noisy(np.zeros(shape, np.float32), rng, read=rng.uniform(0, 9)), 1.5)[..., None]
+    plaster = blurred(noisy(np.zeros(shape, np.float32), rng, read=size * rng.uniform(0, 9)), 1.5 * size)[..., None]
     shapes = (plane(view) - plane(view).mean()) * np.float32(rng.choice((0.0, rng.uniform(0.02, 0.08))))
     return noisy(tint * light + plaster + shapes, rng, read=1.2, shot=1.0)
 

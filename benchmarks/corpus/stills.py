@@ -13,10 +13,15 @@ def base(scene: Scene, view: Rgb, rng: Rng, bases: Sequence[str] = sensor.BASES)
     return picture(clean.CLEAN[str(rng.choice(names))](view, rng))
 
 
-def whole(scene: Scene, view: Rgb, name: str, number: int) -> bytes:
-    """Return the file of a clean picture of a class."""
+def whole(scene: Scene, view: Rgb, name: str, number: int, size: float = 1.0) -> bytes:
+    """Return the file of a clean picture of a class, of a view so many times as wide as the scene's own picture."""
     rng = randomness(scene.name, "clean", name, str(number))
-    values = streams.low_bitrate(view, rng) if name == "low_bitrate" else clean.CLEAN[name](view, rng)
+    if name == "low_bitrate":
+        values = streams.low_bitrate(view, rng)
+    elif name == "wall":
+        values = clean.wall(view, rng, size)
+    else:
+        values = clean.CLEAN[name](view, rng)
     quality = int(rng.integers(14, 34)) if name == "strong_jpeg" else None
     data = jpegs.encode(values, rng, quality=quality)
     return jpegs.tail(data, rng) if name == "tail" else data

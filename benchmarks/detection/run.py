@@ -121,10 +121,11 @@ def _sizes(pictures: Sequence[Picture]) -> list[tuple[str, list[Row]]]:
 
     def sized(path: Path, item: Item, height: int) -> bytes:
         scene = scenes[item.scene]
-        view = Image.fromarray(load(FILES, scene)).resize((height * 16 // 9, height), Image.Resampling.LANCZOS)
+        own = Image.fromarray(load(FILES, scene))
+        view = own.resize((height * 16 // 9, height), Image.Resampling.LANCZOS)
         number = int(path.stem.rpartition("-")[2])
         if item.severity is None:
-            return stills.whole(scene, np.asarray(view), item.name, number)
+            return stills.whole(scene, np.asarray(view), item.name, number, view.width / own.width)
         return stills.damaged(scene, np.asarray(view), item.name, item.severity, number)[0]
 
     judge = _JUDGE[0]

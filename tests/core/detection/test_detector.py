@@ -395,7 +395,25 @@ def test_blur_does_not_depend_on_the_resolution() -> None:
         assert looked_at(pictures.jpeg(pictures.resized(original, *size))).verdict is Verdict.SUSPECT, size
 
 
-@pytest.mark.parametrize("size", [(1024, 64), (64, 1024), (65, 67), (1001, 333)])
+@pytest.mark.parametrize("factor", [9, 18])
+def test_sharpness_does_not_depend_on_the_resolution(factor: int) -> None:
+    original = pictures.blurred(pictures.scene("day", 3840, 2160), factor)
+    sizes = ((640, 360), (704, 396), (1184, 666), (1280, 720), (1920, 1080), (3840, 2160))
+    found = [looked_at(pictures.jpeg(pictures.noisy(pictures.resized(original, *size), 1, 1))) for size in sizes]
+    for name in ("sharpness", "crispness"):
+        values = [each.features[name] for each in found]
+        assert max(values) < 1.3 * min(values)
+
+
+@pytest.mark.parametrize("size", [(320, 180), (640, 360), (1280, 720)])
+@pytest.mark.parametrize("quality", [70, 75, 80, 90])
+def test_black_with_noise_of_half_a_level_is_black_in_all_sizes(quality: int, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(4, 6, (size[1], size[0], 1), dtype=np.uint8).repeat(3, 2)
+    found = looked_at(pictures.jpeg(noise, quality))
+    assert (found.verdict, found.faults[0].kind) == (Verdict.BAD, FaultKind.BLACK)
+
+
+@pytest.mark.parametrize("size", [(1024, 64), (64, 1024), (64, 64), (65, 67), (1001, 333)])
 def test_odd_sizes_are_measured(size: tuple[int, int]) -> None:
     found = looked_at(pictures.jpeg(pictures.resized(pictures.scene("day"), *size)))
     assert found.score is not None

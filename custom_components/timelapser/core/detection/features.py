@@ -1,8 +1,9 @@
 """What is measured on a decoded picture: named numbers, each with one meaning, and a small copy for comparison."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+import math
 from typing import Final
 
 import numpy as np
@@ -67,6 +68,11 @@ CALM_QUANTILE: Final = 0.2
 """Quantile of the cells that noise is measured in: the calmest fifth has no texture in nearly every scene."""
 LAPLACIAN_GAIN: Final = 20
 """Mean squared response of the Laplacian (4, -1, -1, -1, -1) to white noise of variance 1."""
+LEAST_ENERGY: Final = 1e-3
+"""Levels squared of detail that count as none."""
+COARSEST: Final = -0.5
+"""Octaves by which an analysis picture may be narrower than ANALYSIS_WIDTH for what is finer to be guessed: the
+narrowest of those that were shrunk is so by 0.42."""
 IMMERKAER: Final = 1.2533 / 6
 """sqrt(pi / 2) / 6: from the mean absolute residual to the standard deviation of noise (Immerkaer 1996)."""
 
@@ -78,7 +84,8 @@ FEATURES: Final[Mapping[str, str]] = {
     "clipped_share": "share of pixels of luma 250 and over, 0..1",
     "mode_level": "most common luma, 0..255",
     "mode_share": "share of pixels within 1 of the most common luma, 0..1",
-    "structure": "standard deviation of the cells' means outside the clock's bands, levels",
+    "structure": "standard deviation of the cells' means outside the clock's bands, levels; in pictures that are not "
+    "shrunk, where a cell is a single block of a JPEG and has its rounding, that of 2 x 2 cells",
     "speckle": "standard deviation of single pixels outside the clock's bands, levels: structure and noise",
     "grey_share": "share of cells that are flat, neutral and mid-grey, 0..1",
     "green_share": "share of cells of the green of zero planes, 0..1",
@@ -95,10 +102,11 @@ FEATURES: Final[Mapping[str, str]] = {
     "tail_colour": "largest distance of Cb and Cr from 128 in that row, 0..128",
     "tail_green": "1 where that row has the green of zero planes, else 0",
     "end_grey": "share of the width, from the right, in which the last block row is exactly 128; else 0",
-    "fine": "mean squared Laplacian, less that of the noise, levels squared",
-    "middle": "the same of the picture at half the size, levels squared",
-    "coarse": "the same of the picture at a quarter of the size, levels squared",
-    "broad": "the same of the picture at an eighth of the size, levels squared",
+    "fine": "mean squared Laplacian, less that of the noise, at a width of 480 pixels (on a straight line between the "
+    "octaves that there are, in logarithms), levels squared",
+    "middle": "the same at a width of 240 pixels, levels squared",
+    "coarse": "the same at a width of 120 pixels, levels squared",
+    "broad": "the same at a width of 60 pixels, levels squared",
     "sharpness": "fine / coarse",
     "crispness": "middle / broad",
     "noise": "standard deviation of noise in the calmest fifth, analysis levels (Immerkaer 1996)",
@@ -114,9 +122,9 @@ _ALL_LEVELS: Final = np.arange(256)
 class Measured:
     """The features by name, the analysis picture (uint8 luma), and the picture's print: uint8 luma (90, 160).
 
-    ``octaves`` are the absolute Laplacians of the analysis picture at a half, a quarter and an eighth of its size. The
-    print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels would lose:
-    it tells a still scene from a frozen picture.
+    ``octaves`` are the absolute Laplacians of the analysis picture at a half, a quarter, an eighth and a sixteenth of
+    its size. The print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels
+    would lose: it tells a still scene from a frozen picture.
     """
 
     features: dict[str, float]
@@ -133,7 +141,9 @@ def measure(planes: Planes) -> Measured:
     means = kernels.cell_means(analysis, CELL)
     sample = sampled(planes.luma, PRINT_SIZE)
     counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
-    features = _levels(counts, analysis, means)
+    features = _levels(counts, analysis)
+    parts = means if factor > 1 else kernels.cell_means(analysis, 2 * CELL)
+    features["structure"] = float(_inner(parts).std())
     features["speckle"] = float(_inner(sample).astype(np.float32).std())
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
@@ -172,7 +182,7 @@ def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
     return plane[band : plane.shape[0] - band]
 
 
-def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8], means: NDArray[np.float32]) -> dict[str, float]:
+def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8]) -> dict[str, float]:
     """Measure the distribution of luma."""
     total = int(counts.sum())
     below = np.cumsum(counts)
@@ -186,7 +196,6 @@ def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8], means: NDArr
         "clipped_share": float(counts[CLIPPED_LEVEL:].sum()) / total,
         "mode_level": float(mode),
         "mode_share": float(counts[max(0, mode - 1) : mode + 2].sum()) / total,
-        "structure": float(_inner(means).std()),
     }
 
 
@@ -289,10 +298,17 @@ def _end_grey(luma: NDArray[np.uint8]) -> float:
 
 
 def _octaves(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-    """Return the absolute Laplacians of the picture at a half, a quarter and an eighth of its size."""
+    """Return the absolute Laplacians of the picture at a half, a quarter, an eighth and a sixteenth of its size."""
     half = kernels.halve_bytes(analysis)
     quarter = kernels.halve(half)
-    return tuple(kernels.laplacian(level) for level in (half, quarter, kernels.halve(quarter)))
+    eighth = kernels.halve(quarter)
+    return tuple(kernels.laplacian(level) for level in (half, quarter, eighth, kernels.halve(eighth)))
+
+
+def _between(levels: Sequence[float], place: float) -> float:
+    """Return what lies at a place between two levels, or before the first, on a straight line through two."""
+    below = min(max(0, math.floor(place)), len(levels) - 2)
+    return levels[below] + (levels[below + 1] - levels[below]) * (place - below)
 
 
 def _texture(analysis: NDArray[np.uint8], octaves: tuple[NDArray[np.float32], ...]) -> dict[str, float]:
@@ -302,9 +318,12 @@ def _texture(analysis: NDArray[np.uint8], octaves: tuple[NDArray[np.float32], ..
     rank = int(calm.size * CALM_QUANTILE)
     noise = float(np.partition(calm, rank)[rank]) * IMMERKAER
     energies = [finest, *map(kernels.energy, octaves)]
-    fine, middle, coarse, broad = (
-        max(0.0, energy - LAPLACIAN_GAIN * noise**2 / 4**octave) for octave, energy in enumerate(energies)
-    )
+    levels = [
+        math.log2(max(LEAST_ENERGY, energy - LAPLACIAN_GAIN * noise**2 / 4**octave))
+        for octave, energy in enumerate(energies)
+    ]
+    finer = max(COARSEST, math.log2(analysis.shape[1] / ANALYSIS_WIDTH))
+    fine, middle, coarse, broad = (2 ** _between(levels, octave + finer) for octave in range(4))
     return {
         "fine": fine,
         "middle": middle,

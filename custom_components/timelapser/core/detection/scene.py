@@ -79,7 +79,7 @@ def map_of(planes: Planes, measured: Measured) -> Map:
     """
     result = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
     result[LUMA] = _grid_means(measured.analysis.astype(np.float32))
-    for octave, (response, floor) in enumerate(zip(measured.octaves, DETAIL_FLOOR, strict=True)):
+    for octave, (response, floor) in enumerate(zip(measured.octaves, DETAIL_FLOOR, strict=False)):
         result[1 + octave] = np.log2(_grid_means(response) + np.float32(floor))
     if planes.blue is not None and planes.red is not None:
         points = GRID[0] * COLOUR_SAMPLES, GRID[1] * COLOUR_SAMPLES
