@@ -86,10 +86,15 @@ def sums_across(rows: NDArray[np.uint16], count: int) -> NDArray[np.uint16]:
     if count % 4 == 0:
         rows = _sums_of_four(rows).astype(np.uint16)
         step = count // 4
-    total = rows[:, 0::step].copy() if step > 1 else rows
-    for column in range(1, step):
-        total += rows[:, column::step]
-    return total
+    if step == 1:
+        return rows
+    # All neighbours are added along one long line, which is quicker than to pick every so many-th before.
+    line, total = rows.ravel(), np.empty_like(rows)
+    sums = total.ravel()[: line.size - step + 1]
+    np.add(line[: sums.size], line[1 : sums.size + 1], out=sums)
+    for column in range(2, step):
+        sums += line[column : sums.size + column]
+    return total[:, 0::step].copy()
 
 
 def _sums_of_four(rows: NDArray[np.uint16]) -> NDArray[np.uint64]:
