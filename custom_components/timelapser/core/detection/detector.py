@@ -14,7 +14,7 @@ from ..models import (
     Sensitivity,
     Verdict,
 )
-from . import faults, freshness, verdict
+from . import faults, freshness, hints, verdict
 from .baseline import Baseline
 from .closeness import closeness_of
 from .damage import measure_damage
@@ -29,6 +29,7 @@ from .prints import Print
 from .scene import Seen, map_of, measure_scene, noise_of
 from .shake import measure_shake
 from .soft import is_sound
+from .spots import measure_spots
 
 
 class _Clock:
@@ -159,9 +160,12 @@ class Detector:
                 judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
                     features |= measure_shake(measured.analysis, features["noise"])
+                    features |= measure_spots(measured.analysis)
             named = found()
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)
+            if seen is not None and not judgement.known:
+                score = min(score, round(100.0 - hints.points(features), 1))
             clock.lap("heavy")
         if decided.kept:
             change = None if difference is None or repeated or returned is not None else difference.change
