@@ -20,6 +20,7 @@ from .closeness import closeness_of
 from .damage import measure_damage
 from .decode import UndecodableError, decode
 from .evaluation import Evaluation
+from .exchange import measure_exchange
 from .features import measure
 from .gate import Gated, gate
 from .history import Judgement, judge, learned
@@ -160,7 +161,7 @@ class Detector:
                 judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
                     features |= measure_shake(measured.analysis, features["noise"])
-                    features |= measure_spots(measured.analysis)
+                    features |= measure_spots(measured) | measure_exchange(planes)
             named = found()
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)

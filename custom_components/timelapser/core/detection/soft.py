@@ -9,8 +9,8 @@ from .ramps import HARD, SOFT_LIMIT, ramp
 BLUR: Final = (0.055, 0.020)
 """Sharpness: photographs of scenes 0.065..1.8, out of focus by 3 to 5 analysis pixels 0.013..0.045."""
 HEAVY_BLUR: Final = (0.094, 0.052)
-"""Crispness: 99.8 % of the clean tuning pictures over 0.071, where a picture becomes suspect; out of focus by 3 to 4 analysis pixels 0.012..0.070.
-Noise, which hides stronger blur from the sharpness, is too small to be in it."""
+"""Crispness: 99.8 % of the clean tuning pictures over 0.071, where a picture becomes suspect; out of focus by 3 to 4
+analysis pixels 0.012..0.070. Noise, which hides stronger blur from the sharpness, is too small to be in it."""
 BLUR_CONTRAST: Final = 30.0
 """Energy of coarse and broad detail under which the one and the other are not judged: fog, walls, dark nights."""
 SHAKEN: Final = (-4.65, -5.15)
@@ -30,9 +30,12 @@ GREENLESS: Final = (0.99, 0.95)
 """Green that is left against red and blue: suspect from 0.968, which 8 of 7,866 clean tuning pictures are under, all of
 one violet dusk. Lost
 green leaves 0.1..0.7, a stuck infrared filter 0.8..0.95."""
+EXCHANGED: Final = (0.3, 1.2)
+"""Gain from exchanging red and blue below a row: suspect from 0.8, which one of 7,866 clean tuning pictures
+reaches; of those whose lower half or quarter has exchanged colours 84 % do."""
 CLIPPED: Final = (0.15, 0.28)
 """Share of clipped pixels: snow and sun up to 0.21 of the clean tuning pictures, four times the light 0.23..1."""
-DARK_PEAK: Final = (65.0, 35.0)
+DARK_PEAK: Final = (58.0, 40.0)
 """Highest luma outside the clock's bands: 99.8 % of the clean tuning pictures over 48, where a picture becomes suspect;
 a twentieth of the light leaves 9..16. Nights have a lamp somewhere."""
 FAINT: Final = (1.36, 1.08)
@@ -64,7 +67,7 @@ COVER_DARKER: Final = (8.0, 20.6)
 COVER_LUMA: Final = (30.0, 100.0)
 """Its mean luma: cloth and leaves are dark, but not black as the night. None of 2,622 clean tuning pictures is suspect
 by it that is not by other signs; of 13 covered ones that nothing else told, 10 are."""
-SPOTS: Final = (1.4, 3.5)
+SPOTS: Final = (2.0, 3.08)
 """Round soft spots, each by how even it is: suspect from 2.6, which one of 500 clean tuning pictures has, grass before
 the focus above all. Of those behind 22 blotches of dirt 45 % have more, of those behind 9 blotches 24 %."""
 SMALL_SIDE: Final = 120
@@ -97,6 +100,9 @@ def _of_camera(features: Mapping[str, float]) -> Iterator[Fault]:
     yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["cast_share"], CAST), words=words)
     words = "there is less green than red and blue everywhere"
     yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["green_left"], GREENLESS), words=words)
+    if "exchange" in features:
+        words = f"red and blue are exchanged from {features['exchange_top'] * 100:.0f} % of the height"
+        yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["exchange"], EXCHANGED), words=words)
     words = f"{features['clipped_share'] * 100:.0f} % of the picture is pure white"
     yield Fault(FaultKind.BRIGHT, SOFT_LIMIT * ramp(features["clipped_share"], CLIPPED), words=words)
     words = f"nothing brighter than {features['peak']:.0f} of 255"
@@ -113,10 +119,10 @@ def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
     if features["peak"] < FAINT_PEAK and not _is_grainy(features):
         words = "there is hardly any detail anywhere"
         yield Fault(FaultKind.FILM, SOFT_LIMIT * ramp(features["detail"], FAINT), words=words)
-    spots = features.get("spots", 0.0)
-    words = "round soft spots lie over the picture"
-    yield Fault(FaultKind.DIRT, SOFT_LIMIT * ramp(spots, SPOTS), words=words)
     in_focus = features["crispness"] >= VEIL_CRISPNESS[0]
+    if in_focus and "spots" in features and is_sound(features):
+        words = "round soft spots lie over the picture"
+        yield Fault(FaultKind.DIRT, SOFT_LIMIT * ramp(features["spots"], SPOTS), words=words)
     if in_focus and COVER_LUMA[0] <= features["smooth_luma"] <= COVER_LUMA[1]:
         share = features["smooth_share"]
         doubt = min(ramp(share, COVER_SHARE), ramp(features["smooth_darker"], COVER_DARKER))

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
+from .features import Measured
 from .ramps import ramp
 
-SHRUNK: Final = 4
-"""Analysis pixels on a side of one pixel of the picture in which spots are looked for, about 120 on the width."""
 WIDTH: Final = 107
-"""Pixels of width of that picture that the distances below are for."""
+"""Pixels of width of the picture in which spots are looked for (a quarter of the analysis picture), for which the
+distances below are."""
 REACHES: Final = (4, 6, 9)
 """Pixels from a spot's middle to what is around it, for small, middling and large spots: 4 to 8 % of the width."""
 NEAR: Final = 0.6
@@ -43,8 +43,8 @@ MOST_SPOTS: Final = 25
 """Spots that are looked at: with more a picture is no dirtier."""
 
 SPOT_FEATURES: Final[Mapping[str, str]] = {
-    "spots": "round spots with a soft rim that are lighter or darker than all around them; each counts by the least step "
-    "to what is around it over the largest, from 0.25 to 0.8, 0..25",
+    "spots": "round spots with a soft rim that are lighter or darker than all around them; each counts by the least "
+    "step to what is around it over the largest, from 0.25 to 0.8, 0..25",
 }
 """The measurement of dirt."""
 
@@ -58,11 +58,10 @@ class _Found(NamedTuple):
     reach: NDArray[np.intp]
 
 
-def measure_spots(analysis: NDArray[np.uint8]) -> dict[str, float]:
-    """Measure an analysis picture; every key of SPOT_FEATURES is in the result."""
-    half = kernels.halve(analysis.astype(np.float32))
-    luma = _smoothed(kernels.halve(half))
-    response = kernels.laplacian(np.pad(half, 1, mode="edge"))
+def measure_spots(measured: Measured) -> dict[str, float]:
+    """Measure a picture further; every key of SPOT_FEATURES is in the result."""
+    luma = _smoothed(kernels.halve(kernels.halve(measured.analysis.astype(np.float32))))
+    response = np.pad(measured.octaves[0], 1, mode="edge")
     detail = _smoothed(np.log2(kernels.halve(response) + np.float32(DETAIL_FLOOR)))
     scale = luma.shape[1] / WIDTH
     reaches = [round(reach * scale) for reach in REACHES]

@@ -1,0 +1,100 @@
+"""What one picture alone may show of its lens and its sensor: dirt, colours that changed places, and weak signs."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from timelapser_core.detection import Detector, Evaluation
+from timelapser_core.detection.hints import HINTS, MOST_POINTS, points
+from timelapser_core.detection.spots import MOST_SPOTS
+from timelapser_core.models import FaultKind, Verdict
+
+from tests.core import pictures
+from tests.core.pictures import Rgb
+
+WHEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def looked_at(picture: Rgb, sensitivity: str = "medium") -> Evaluation:
+    return Detector(sensitivity).evaluate(pictures.jpeg(pictures.noisy(picture, 1, 1)), when=WHEN)
+
+
+def dirty(picture: Rgb, count: int = 15, texture: float = 0) -> Rgb:
+    """Return a picture with round blotches that have a soft rim; ``texture`` is the levels of their own."""
+    height, width = picture.shape[:2]
+    rng = np.random.default_rng(7)
+    values = picture.astype(np.float32)
+    out_of_focus = pictures.blurred(picture, 40).astype(np.float32)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    for number in range(count):
+        across, down = (number % 5 + 0.5) / 5 * width, (number // 5 + 0.5) / 3 * height
+        radius = rng.uniform(0.035, 0.05) * width
+        distance = np.hypot(x - across, y - down) / radius
+        over = np.clip(2 * (1 - distance), 0, 1)[..., None]
+        own = texture * rng.standard_normal((height // 4, width // 4)).repeat(4, axis=0).repeat(4, axis=1)[..., None]
+        values += (out_of_focus * 0.4 + rng.choice((0, 110)) + own - values) * over
+    return values.clip(0, 255).astype(np.uint8)
+
+
+def test_soft_spots_all_over_a_picture_are_dirt() -> None:
+    picture = pictures.scene("day")
+    found = looked_at(dirty(picture))
+    assert found.verdict is Verdict.SUSPECT
+    assert [fault.kind for fault in found.faults] == [FaultKind.DIRT]
+    assert looked_at(picture).verdict is Verdict.GOOD
+
+
+def test_round_things_with_a_texture_of_their_own_are_no_dirt() -> None:
+    found = looked_at(dirty(pictures.scene("day"), texture=15))
+    assert (found.verdict, found.features["spots"] < 1) == (Verdict.GOOD, True)
+
+
+def test_spots_are_told_in_pictures_of_any_size() -> None:
+    for width, height in ((640, 360), (1920, 1080), (3840, 2160)):
+        picture = pictures.resized(dirty(pictures.scene("day")), width, height)
+        assert FaultKind.DIRT in {fault.kind for fault in looked_at(picture).faults}, width
+
+
+@pytest.mark.parametrize("top", [300, 360, 420])
+def test_red_and_blue_that_change_places_are_a_cast(top: int) -> None:
+    picture = pictures.scene("day").copy()
+    picture[top:] = picture[top:, :, ::-1]
+    found = looked_at(picture)
+    assert found.verdict is Verdict.SUSPECT
+    (words,) = [fault.words for fault in found.faults if fault.kind is FaultKind.CAST]
+    assert words.startswith("red and blue are exchanged from")
+    assert found.features["exchange_top"] == pytest.approx(top / 720, abs=0.03)
+
+
+def test_a_blue_sky_over_sand_is_a_horizon() -> None:
+    picture = pictures.scene("fog").astype(np.float32)
+    picture[:360] += np.array((-50, 0, 50), np.float32)
+    picture[360:] += np.array((50, 0, -50), np.float32)
+    found = looked_at(picture.clip(0, 255).astype(np.uint8))
+    assert found.features["exchange"] == 0
+    assert FaultKind.CAST not in {fault.kind for fault in found.faults}
+
+
+def test_a_weak_sign_takes_points_off_a_good_picture_at_any_sensitivity() -> None:
+    picture = pictures.scene("day").copy()
+    picture[300:420, 300:500] = (200, 150, 200)
+    for sensitivity in ("low", "medium", "high"):
+        found = looked_at(picture, sensitivity)
+        assert (found.verdict, found.faults) == (Verdict.GOOD, ())
+        assert 100 - MOST_POINTS <= found.score < looked_at(pictures.scene("day"), sensitivity).score
+
+
+def test_hints_are_fewer_points_than_any_fault() -> None:
+    names = {name for hint in HINTS for name, _ in hint.signs}
+    most = dict.fromkeys(names, 0.0)
+    for hint in HINTS:
+        for name, (_, full) in hint.signs:
+            most[name] = full
+    assert points(most) == MOST_POINTS < 5
+    none = {name: start for hint in HINTS for name, (start, _) in hint.signs}
+    assert points(none) < 0.5 * MOST_POINTS
+
+
+def test_more_spots_than_can_be_are_not_counted() -> None:
+    found = looked_at(dirty(pictures.scene("wall")))
+    assert 0 < found.features["spots"] <= MOST_SPOTS
