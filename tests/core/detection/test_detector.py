@@ -378,7 +378,7 @@ def test_scores_are_in_order() -> None:
             whole,
         )
     )
-    assert black < cut < soft < good == looked_at(pictures.jpeg(night)).score
+    assert black < cut < soft < 100 - MOST_POINTS <= min(good, looked_at(pictures.jpeg(night)).score)
 
 
 @pytest.mark.parametrize("name", ["day", "night"])
