@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+import zlib
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -250,6 +251,7 @@ def test_what_is_learnt_survives_a_restart() -> None:
     one, other = baseline.normal.looks[Light.DAY][0], again.normal.looks[Light.DAY][0]
     assert (one.count, one.learned_at) == (other.count, other.learned_at)
     assert np.abs(one.mean - other.mean).max() < 0.1
+    assert np.abs(one.clean - other.clean).max() < 0.1
     assert np.array_equal(baseline.normal.habits, again.normal.habits)
     data = shot(40, dirty)
     assert abs((look(baseline, data, 40).score or 0) - (look(again, data, 40).score or 0)) < 1
@@ -308,6 +310,116 @@ def taught(made: Map, count: int = 12, light: Light = Light.NIGHT) -> Normal:
         picture = seen(made, number, light)
         normal = learned(normal, judge(normal, picture, sound=True), picture, kept=True)
     return normal
+
+
+TWO_HOURS = 12
+"""Numbers of a picture between two that are two hours apart."""
+CELLS = np.random.default_rng(5).permutation(GRID[0] * GRID[1])
+"""Cells of the map in the order in which they get dirty, which is no order."""
+
+
+def changed(lost: float, gained: int = 0) -> Map:
+    """Return the map of a scene of which so many cells have lost two octaves of detail, and others gained them."""
+    made = seen_map(80)
+    detail = made[DETAIL].reshape(3, -1)
+    whole = int(lost)
+    detail[:, CELLS[:whole]] -= 2
+    detail[:, CELLS[whole]] -= 2 * (lost - whole)
+    detail[:, CELLS[200 : 200 + gained]] += 2
+    return made
+
+
+def lived(normal: Normal, made: Callable[[int], Map], numbers: range) -> tuple[Normal, float]:
+    """Return what is normal after restless pictures of a day's light, and how bad the median of the last six is."""
+    severities = []
+    for number in numbers:
+        restless = np.random.default_rng(number).normal(0, 0.15, (3, GRID[1], GRID[0])).astype(np.float32)
+        shown = made(number)
+        shown[DETAIL] += restless
+        picture = seen(shown, number * TWO_HOURS, Light.DAY, 45)
+        judgement = judge(normal, picture, sound=True)
+        severities.append(worst(judgement))
+        normal = learned(normal, judgement, picture, kept=severities[-1] < 0.5)
+    return normal, float(np.median(severities[-6:]))
+
+
+def settled() -> Normal:
+    """Return what is normal for a camera after a week."""
+    return lived(Normal(), lambda _number: seen_map(80), range(84))[0]
+
+
+@pytest.mark.parametrize("days", [6, 18])
+def test_dirt_that_grows_for_weeks_is_bad_in_the_end(days: int) -> None:
+    count = days * 12
+    growing = range(84, 84 + count)
+    _, severity = lived(settled(), lambda number: changed(18 * (number - 83) / count), growing)
+    assert severity > 0.5
+
+
+def test_what_was_lost_is_not_forgotten_while_dirt_is_wiped_off_and_comes_back() -> None:
+    dirty, _ = lived(settled(), lambda _number: changed(10), range(84, 164))
+    clean, severity = lived(dirty, lambda _number: seen_map(80), range(164, 176))
+    assert severity == 0
+    assert worst(judge(clean, seen(changed(10), 176 * TWO_HOURS, Light.DAY, 45), sound=True)) > 0.2
+
+
+@pytest.mark.parametrize(("gained", "learnt"), [(0, False), (14, True)])
+def test_a_thing_that_stands_elsewhere_is_learnt_as_it_brings_what_it_takes(gained: int, learnt: bool) -> None:
+    normal, before = lived(settled(), lambda _number: changed(10, gained), range(84, 90))
+    assert 0.25 < before < 0.5
+    _, after = lived(normal, lambda _number: changed(10, gained), range(90, 260))
+    assert (after < 0.25) is learnt
+
+
+def patient_dusk(normal: Normal, level: float) -> Normal:
+    """Return what is normal with a look of dusk, so light and so restless that it takes some dirt for usual."""
+    (day,) = normal.looks[Light.DAY]
+    mean = day.mean.copy()
+    mean[LUMA] = level
+    return normal.with_look(Light.TWILIGHT, None, replace(day, mean=mean, spread=day.spread + np.float32(0.3)))
+
+
+def test_dirt_is_not_excused_by_another_light() -> None:
+    picture = seen(changed(10), 84 * TWO_HOURS, Light.DAY, 45)
+    judgement = judge(patient_dusk(settled(), 80), picture, sound=True)
+    assert judgement.look == 0
+    assert 0.25 < worst(judgement) < 0.5
+    (day,) = settled().looks[Light.DAY]
+    new = settled().with_look(Light.DAY, 0, replace(day, since=day.learned_at - timedelta(days=2)))
+    assert judge(patient_dusk(new, 80), picture, sound=True).look is None
+
+
+def test_a_look_that_is_born_behind_dirt_knows_of_it_from_another_light() -> None:
+    normal = patient_dusk(settled(), 160)
+    made = changed(10)
+    made[LUMA] = 160
+    picture = seen(made, 84 * TWO_HOURS, Light.DAY, 45)
+    judgement = judge(normal, picture, sound=True)
+    assert judgement.look is None
+    assert worst(judgement) <= 0.25
+    own = learned(normal, judgement, picture, kept=True).looks[Light.DAY][1]
+    assert np.abs(own.clean - seen_map(80)[DETAIL][0]).max() < 0.2
+    assert np.abs(own.clean - own.mean[DETAIL][0]).max() > 1.5
+
+
+def test_what_the_first_version_stored_is_read_and_counts_as_clean() -> None:
+    normal, _ = lived(settled(), lambda _number: changed(10), range(84, 120))
+    again = Normal.from_bytes(of_first_version(normal))
+    (before,), (after,) = normal.looks[Light.DAY], again.looks[Light.DAY]
+    assert (before.count, before.since, before.learned_at) == (after.count, after.since, after.learned_at)
+    assert np.abs(before.mean - after.mean).max() < 0.1
+    assert np.array_equal(after.clean, after.mean[DETAIL][0])
+    assert np.abs(before.clean - after.clean).max() > 0.1
+    assert np.array_equal(normal.habits, again.habits)
+    assert Normal.from_bytes(bytes([3]) + normal.to_bytes()[1:]).looks == {}
+
+
+def of_first_version(normal: Normal) -> bytes:
+    """Return what is normal, of one look, as it was stored before looks knew of dirt."""
+    body = zlib.decompress(normal.to_bytes()[1:])
+    plane = 2 * GRID[0] * GRID[1]
+    share, clean = 8 + 28, 8 + 32 + 10 * plane
+    return b"\x01" + zlib.compress(body[:share] + body[share + 4 : clean] + body[clean + plane :])
 
 
 def test_another_light_on_the_known_scene_becomes_a_look_of_its_own() -> None:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .normal import SPREAD_PLANES, Look
+from .normal import FREE_LOSS, SPREAD_PLANES, Look
 from .scene import BLUE, DETAIL, LUMA, RED, Map
 
 MIDDLE, COARSE, BROAD = 0, 1, 2
@@ -30,10 +30,8 @@ ROW_LEAST: Final = 10
 """Textured cells which such a row needs to have a say."""
 MOST_GAIN: Final = 0.2
 """Octaves of contrast gained for which the light makes up; more is something new, such as noise."""
-FREE_LOSS: Final = 0.5
-"""Octaves of detail that a cell may lose: a shadow, a passer-by, a wet wall."""
 FREE_SPREADS: Final = 2.0
-"""The same in usual strayings of the cell."""
+"""Usual strayings of its detail that a cell may lose beyond FREE_LOSS."""
 MOST_LOSS: Final = 2.0
 """Octaves of loss that a cell counts with at most: it is gone."""
 NEW_GAIN: Final = 1.2
@@ -61,8 +59,9 @@ class Departure(NamedTuple):
     """How a picture departs from a look.
 
     ``blur``: octaves by which fine detail is weaker against coarse than usual; ``loss``: octaves of detail lost in
-    the median cell, or in that of the lower third if that is less; ``gone``: mean octaves lost beyond what is usual and
-    what the light takes from the whole row, 0..2; ``gone_share``: share of the textured cells that lost so;
+    the median cell, or in that of the lower third if that is less; ``gone``: mean octaves lost, since the glass was
+    clean, beyond what is usual and what the light takes from the whole row, 0..2; ``gone_share``: share of the cells
+    with texture then that lost so; ``gained``: cells that gained as much, as a part of them;
     ``compact``: how much they are one spot, 0 scattered to 1; ``new``: share of all cells with detail where there was
     none; ``likeness``: correlation of the detail's places, -1..1; ``cast``: mean distance of colours from the usual
     ones, paler ones left out, levels of Cb and Cr; ``brighter``: octaves; ``lighter``: levels; ``white``: share of the
@@ -73,6 +72,7 @@ class Departure(NamedTuple):
     loss: float
     gone: float
     gone_share: float
+    gained: float
     compact: float
     new: float
     likeness: float
@@ -90,7 +90,7 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
     step = detail - usual
     textured = usual[MIDDLE] > TEXTURED[MIDDLE]
     count = int(np.count_nonzero(textured))
-    gone = gone_share = compact = loss = blur = 0.0
+    gone = gone_share = gained = compact = loss = blur = 0.0
     structure = 1.0
     if count >= LEAST_CELLS:
         loss = -float(np.median(step[MIDDLE][textured]))
@@ -98,10 +98,16 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
         if int(np.count_nonzero(near)) >= LEAST_NEAR:
             loss = min(loss, -float(np.median(step[MIDDLE][NEAR_ROWS:][near])))
         spread = look.spread[SPREAD_PLANES.index(1 + MIDDLE)]
-        lost = -(step[MIDDLE] - _light_gain(step[MIDDLE], textured)) - (FREE_LOSS + FREE_SPREADS * spread)
-        lost = np.clip(lost, 0, MOST_LOSS) * textured
-        gone = float(lost.sum()) / max(LIKELY_CELLS, count)
-        gone_share = int(np.count_nonzero(lost)) / max(LIKELY_CELLS, count)
+        fell = detail[MIDDLE] - look.clean
+        once = look.clean > TEXTURED[MIDDLE]
+        light = _light_gain(fell, once)
+        lost = -(fell - light) - (FREE_LOSS + FREE_SPREADS * spread)
+        lost = np.clip(lost, 0, MOST_LOSS) * once
+        likely = max(LIKELY_CELLS, int(np.count_nonzero(once)))
+        gone = float(lost.sum()) / likely
+        gone_share = int(np.count_nonzero(lost)) / likely
+        rose = step[MIDDLE] - np.maximum(light, 0) > FREE_LOSS + FREE_SPREADS * spread
+        gained = int(np.count_nonzero(rose & (detail[MIDDLE] > NEW_DETAIL))) / likely
         compact = _compactness(lost)
         structure = int(np.count_nonzero(detail[MIDDLE] > TEXTURED[MIDDLE])) / count
         both = textured & (usual[BROAD] > TEXTURED[BROAD])
@@ -115,6 +121,7 @@ def compare(seen: Map, noise: float, look: Look) -> Departure:
         loss=loss,
         gone=gone,
         gone_share=gone_share,
+        gained=gained,
         compact=compact,
         new=float(appeared.mean()),
         likeness=_correlation(detail[COARSE], usual[COARSE]),

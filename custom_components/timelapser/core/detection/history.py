@@ -9,10 +9,10 @@ import numpy as np
 from ..models import Fault, FaultKind, Light
 from .departures import Departure, compare, shows_scene
 from .fog import may_be_fog
-from .light import DARK, HIGH_SUN
+from .light import CIVIL_DUSK, DARK, HIGH_SUN
 from .normal import ANCHORED, COLOURLESS, PROMOTED, Look, Normal, Pending
 from .ramps import HARD, SOFT_LIMIT, ramp
-from .scene import BLUE, LUMA, Seen
+from .scene import BLUE, LUMA, Map, Seen
 
 BLURRED: Final = (0.12, 0.42)
 """Octaves of fine against coarse detail. Good pictures of the tuning series by day 99 % under 0.08; a lens 3 pixels (of
@@ -93,7 +93,8 @@ class Judgement:
     ``known`` tells whether there was anything to compare with, ``relit`` that only the light is new, ``moved`` that the
     camera looks elsewhere, ``young`` that the picture, sound by itself, differs all over from a look that may itself be
     the exception.
-    ``departure`` is that from the look of its own light, None where there is none to speak of.
+    ``departure`` is that from the look of its own light, None where there is none to speak of. ``clean`` is the detail
+    that a look of its own starts with, where one of another light tells what lies on the glass.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -103,6 +104,7 @@ class Judgement:
     moved: bool = False
     young: bool = False
     departure: Departure | None = None
+    clean: Map | None = None
 
 
 def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
@@ -126,7 +128,8 @@ def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
         # A look that was lit as this picture is knows it better than one that another light makes look alike.
         lit = [each for each in judged if abs(each[1].brighter) < as_lit]
         best, departure, faults = min(lit, key=lambda each: _worst(each[2]), default=(best, departure, faults))
-    if _worst(faults) > AGREES and (agreeing := _agreeing(normal, seen)) is not None:
+    soiled = abs(departure.brighter) < as_lit and _is_soiled(best, faults, seen.sun)
+    if _worst(faults) > AGREES and not soiled and (agreeing := _agreeing(normal, seen)) is not None:
         best, departure, faults = agreeing
     own = normal.looks.get(seen.light, ())
     at = next((index for index, look in enumerate(own) if look is best), None)
@@ -151,6 +154,7 @@ def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
         moved=moved,
         young=young,
         departure=None if relit or at is None else departure,
+        clean=best.clean if at is None and not relit and _worst(faults) <= AGREES else None,
     )
 
 
@@ -176,7 +180,10 @@ def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> 
     at = judgement.look
     if at is None:
         at = next((index for index, look in enumerate(own) if not look.known and _comparable((look,), seen)), None)
-    look = _taught(None if at is None else own[at], seen)
+    if at is None:
+        look = Look.first(seen.map, seen.noise, seen.when, judgement.clean)
+    else:
+        look = own[at].learned(seen.map, seen.noise, seen.when, rebuilt=_is_rebuilt(judgement.departure))
     if at is not None and look is own[at]:
         return normal
     return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
@@ -197,6 +204,15 @@ def _agreeing(normal: Normal, seen: Seen) -> tuple[Look, Departure, tuple[Fault,
     return None
 
 
+def _is_soiled(look: Look, faults: tuple[Fault, ...], sun: float | None) -> bool:
+    """Return whether a look that knows its scene for days tells dirt, which what another light mode shows may hide.
+
+    While the sun is low the light of the one mode goes over into that of the other.
+    """
+    changing = sun is not None and CIVIL_DUSK <= sun < HIGH_SUN
+    return look.remembers and not changing and bool(faults) and faults[0].kind in _IN_PLACES
+
+
 def _is_lit(seen: Seen) -> bool:
     """Return whether a picture has light and colour, so that its light is no sign of a fault: a lamp in a room."""
     return seen.light is Light.NIGHT and _is_coloured(seen) and float(seen.map[LUMA].mean()) >= DARK
@@ -210,6 +226,13 @@ def _comparable(looks: tuple[Look, ...], seen: Seen) -> tuple[Look, ...]:
     """Return the looks that a picture can be compared with: a night by infrared light says nothing of colours."""
     coloured = _is_coloured(seen)
     return tuple(look for look in looks if not (coloured and look.colourless and look.young))
+
+
+def _is_rebuilt(departure: Departure | None) -> bool | None:
+    """Return whether a picture gained detail in as many places as it lost some in; None if it says nothing of that."""
+    if departure is None or not departure.gone_share or departure.structure >= STORMY:
+        return None
+    return departure.gained >= departure.gone_share
 
 
 def _taught(look: Look | None, seen: Seen) -> Look:

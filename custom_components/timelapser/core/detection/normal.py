@@ -14,10 +14,10 @@ from ..models import Light
 from .light import CIVIL_DUSK, HIGH_SUN
 from .scene import BLUE, GRID, LUMA, PLANES, Map
 
-VERSION: Final = 1
-"""Of the serialised form."""
+VERSION: Final = 2
+"""Of the serialised form; of the first one is read what is in it."""
 MAX_SERIALISED: Final = 256 * 1024
-"""Bytes of a serialised normal before packing: nine looks and a pending one are 115 KiB."""
+"""Bytes of a serialised normal before packing: nine looks and a pending one are 125 KiB."""
 KNOWN: Final = 8
 """Accepted pictures from which a look counts as known: a mean over 8 is within a third of a picture's own spread."""
 SETTLED: Final = 16
@@ -57,6 +57,22 @@ FIRST_SPREAD: Final = (6.0, 0.25, 0.25, 0.25)
 FIRST_NOISE: Final = 0.25
 """The same of the noise, octaves."""
 
+CLEAN_PLANE: Final = 1
+"""Plane of the map whose detail a look remembers from before it lost any: that which dirt is measured by."""
+FREE_LOSS: Final = 0.5
+"""Octaves of detail that a cell may lose: a shadow, a passer-by, a wet wall."""
+REMEMBERS: Final = timedelta(days=3)
+"""Age from which a look remembers it: what the sun's way through a day takes from a cell is in its mean by then."""
+FORGOTTEN: Final = 1 / 8
+"""Part of its rate at which such a look forgets detail that it once had, and learns to stray so far: dirt that grows
+for three weeks would be normal before it is bad."""
+REBUILT: Final = 0.65
+"""Share of the latest pictures with a loss which gained as much elsewhere, from which it is the scene that is another:
+dirt brings no detail. In sites of the tuning scenes with growing dirt 0.01..0.4 in the mean, for all who pass by; with
+a thing that was moved to another place 0.8..1 in five of six."""
+REBUILT_RATE: Final = 1 / 32
+"""Weight of one picture in that share: three days of those by day at every two hours make it, one does not."""
+
 HOUR_HABIT: Final = 2
 """Accepted pictures of an hour from which its light counts as known."""
 SUN_HABIT: Final = 24
@@ -67,11 +83,12 @@ MOST_HABITS: Final = 65_000
 _LIGHTS: Final = tuple(Light)
 _HOURS: Final = 24
 _HABITS: Final = (_HOURS + 3, len(_LIGHTS))
-_HEAD: Final = struct.Struct("<Iddff")
+_HEAD: Final = struct.Struct("<Iddfff")
+_FIRST_HEAD: Final = struct.Struct("<Iddff")
 _NORMAL: Final = struct.Struct("<HHBBBB")
 _PENDING: Final = struct.Struct("<?B?")
-_MAPS: Final = PLANES + len(SPREAD_PLANES)
-_LOOK_BYTES: Final = _MAPS * GRID[0] * GRID[1] * 2
+_FIRST_MAPS: Final = PLANES + len(SPREAD_PLANES)
+_MAPS: Final = _FIRST_MAPS + 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,25 +96,36 @@ class Look:
     """How the scene looks in one light: running means over accepted pictures, robust against single odd ones.
 
     ``mean`` is a map (``scene.map_of``), ``spread`` the mean absolute straying of SPREAD_PLANES from it; ``noise``
-    (log2 of analysis levels) and ``noise_spread`` the same of the noise. It first learnt at ``since`` and last at
-    ``learned_at``.
+    (log2 of analysis levels) and ``noise_spread`` the same of the noise. ``clean`` is the detail of CLEAN_PLANE that
+    each cell had before it lost any; ``rebuilt`` the share of the latest pictures with a loss that had gained detail in
+    as many cells. It first learnt at ``since`` and last at ``learned_at``.
     """
 
     count: int
     mean: Map
     spread: NDArray[np.float32]
+    clean: Map
     noise: float
     noise_spread: float
     since: datetime
     learned_at: datetime
+    rebuilt: float = 0.0
 
     @classmethod
-    def first(cls, seen: Map, noise: float, when: datetime) -> Self:
-        """Return a look of one picture."""
+    def first(cls, seen: Map, noise: float, when: datetime, clean: Map | None = None) -> Self:
+        """Return a look of one picture; ``clean`` is what is known already of the scene without dirt."""
         spread = np.empty((len(SPREAD_PLANES), *seen.shape[1:]), np.float32)
         spread[:] = np.array(FIRST_SPREAD, np.float32)[:, None, None]
+        detail = seen[CLEAN_PLANE]
         return cls(
-            count=1, mean=seen, spread=spread, noise=noise, noise_spread=FIRST_NOISE, since=when, learned_at=when
+            count=1,
+            mean=seen,
+            spread=spread,
+            clean=detail if clean is None else np.maximum(detail, clean),
+            noise=noise,
+            noise_spread=FIRST_NOISE,
+            since=when,
+            learned_at=when,
         )
 
     @property
@@ -111,12 +139,20 @@ class Look:
         return self.learned_at - self.since < YOUNG
 
     @property
+    def remembers(self) -> bool:
+        """Return whether it has seen enough to tell lost detail from what comes and goes."""
+        return self.count >= SETTLED and self.learned_at - self.since >= REMEMBERS
+
+    @property
     def colourless(self) -> bool:
         """Return whether it is without colour, as infrared light is."""
         return float(np.abs(self.mean[BLUE:]).mean()) < COLOURLESS
 
-    def learned(self, seen: Map, noise: float, when: datetime) -> Self:
-        """Return the look after one more accepted picture; a known one learns every few minutes only."""
+    def learned(self, seen: Map, noise: float, when: datetime, *, rebuilt: bool | None = None) -> Self:
+        """Return the look after one more accepted picture; a known one learns every few minutes only.
+
+        ``rebuilt`` tells whether it gained detail in as many cells as it lost some in, None that it lost none.
+        """
         passed = when - self.learned_at
         if timedelta() <= passed < (SPACING if self.known else FIRST_SPACING):
             return self
@@ -132,43 +168,69 @@ class Look:
             step[SPREAD_PLANES,] = np.clip(step[SPREAD_PLANES,], -limit, limit)
             stray = np.minimum(stray, limit)
             noise_step = min(max(noise_step, -CLIPPED_AT * self.noise_spread), CLIPPED_AT * self.noise_spread)
+        strayed = np.float32(spread_rate) * (stray - self.spread)
+        if self.remembers and self.rebuilt < REBUILT:
+            # What lies on the glass is no straying.
+            own = strayed[SPREAD_PLANES.index(CLEAN_PLANE)]
+            own[(own > 0) & (seen[CLEAN_PLANE] < self.clean - FREE_LOSS)] *= np.float32(FORGOTTEN)
+        mean = self.mean + np.float32(rate) * step
+        share = self.rebuilt if rebuilt is None else self.rebuilt + REBUILT_RATE * (rebuilt - self.rebuilt)
         return replace(
             self,
             count=self.count + 1,
-            mean=self.mean + np.float32(rate) * step,
-            spread=self.spread + np.float32(spread_rate) * (stray - self.spread),
+            mean=mean,
+            spread=self.spread + strayed,
+            clean=mean[CLEAN_PLANE] if share >= REBUILT else self._clean_after(mean[CLEAN_PLANE], rate * FORGOTTEN),
+            rebuilt=share,
             noise=self.noise + rate * noise_step,
             noise_spread=self.noise_spread + spread_rate * (abs(noise_step) - self.noise_spread),
             learned_at=when,
         )
 
+    def _clean_after(self, detail: Map, rate: float) -> Map:
+        """Return the detail without dirt as the mean comes to be ``detail``; what is lost early is no dirt."""
+        if not self.remembers:
+            before = self.mean[CLEAN_PLANE]
+            early: Map = detail + np.maximum(0, self.clean - np.maximum(before, detail))
+            return early
+        clean: Map = np.maximum(detail, self.clean + np.float32(rate) * (detail - self.clean))
+        return clean
+
     def to_bytes(self) -> bytes:
         """Return it as bytes: half precision is finer than what any limit asks for."""
         head = _HEAD.pack(
-            self.count, self.since.timestamp(), self.learned_at.timestamp(), self.noise, self.noise_spread
+            self.count, self.since.timestamp(), self.learned_at.timestamp(), self.noise, self.noise_spread, self.rebuilt
         )
-        maps: bytes = np.concatenate([self.mean, self.spread]).astype("<f2").tobytes()
+        maps: bytes = np.concatenate([self.mean, self.spread, self.clean[None]]).astype("<f2").tobytes()
         return head + maps
 
     @classmethod
-    def from_bytes(cls, data: bytes, offset: int) -> tuple[Self, int]:
-        """Return a look, and where its bytes end; raises struct.error, ValueError, OverflowError or OSError."""
-        count, since, learned_at, noise, noise_spread = _HEAD.unpack_from(data, offset)
-        offset += _HEAD.size
-        maps = np.frombuffer(data, "<f2", _LOOK_BYTES // 2, offset).astype(np.float32)
-        maps = maps.reshape(_MAPS, GRID[1], GRID[0])
-        if not np.isfinite(maps).all():
+    def from_bytes(cls, data: bytes, offset: int, version: int) -> tuple[Self, int]:
+        """Return a look, and where its bytes end; raises struct.error, ValueError, OverflowError or OSError.
+
+        One of the first version knows nothing of dirt: what it holds for normal counts as clean.
+        """
+        first = version == 1
+        form, count_of_maps = (_FIRST_HEAD, _FIRST_MAPS) if first else (_HEAD, _MAPS)
+        count, since, learned_at, noise, noise_spread, *rebuilt = form.unpack_from(data, offset)
+        offset += form.size
+        cells = count_of_maps * GRID[0] * GRID[1]
+        maps = np.frombuffer(data, "<f2", cells, offset).astype(np.float32)
+        maps = maps.reshape(count_of_maps, GRID[1], GRID[0])
+        if not np.isfinite(maps).all() or not np.isfinite(rebuilt).all():
             raise ValueError("damaged")
         look = cls(
             count=count,
             mean=maps[:PLANES],
-            spread=maps[PLANES:],
+            spread=maps[PLANES:_FIRST_MAPS],
+            clean=maps[CLEAN_PLANE if first else _FIRST_MAPS],
             noise=noise,
             noise_spread=noise_spread,
             since=datetime.fromtimestamp(since, UTC),
             learned_at=datetime.fromtimestamp(learned_at, UTC),
+            rebuilt=0.0 if first else float(rebuilt[0]),
         )
-        return look, offset + _LOOK_BYTES
+        return look, offset + maps.size * 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -266,30 +328,30 @@ class Normal:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Return what was serialised; an unknown version or damaged bytes give nothing learnt."""
-        if not data or data[0] != VERSION:
+        if not data or not 1 <= data[0] <= VERSION:
             return cls()
         try:
             unpacker = zlib.decompressobj()
             body = unpacker.decompress(data[1:], MAX_SERIALISED)
-            return cls._from_body(body) if unpacker.eof else cls()
+            return cls._from_body(body, data[0]) if unpacker.eof else cls()
         except zlib.error, struct.error, ValueError, IndexError, OverflowError, OSError:
             return cls()
 
     @classmethod
-    def _from_body(cls, data: bytes) -> Self:
+    def _from_body(cls, data: bytes, version: int) -> Self:
         """Return what was packed; raises struct.error, ValueError, IndexError, OverflowError or OSError."""
         width, height, strange, *counts = _NORMAL.unpack_from(data)
         offset = _NORMAL.size
         looks: dict[Light, tuple[Look, ...]] = {}
         for light, count in zip(_LIGHTS, counts, strict=True):
             for _ in range(count):
-                look, offset = Look.from_bytes(data, offset)
+                look, offset = Look.from_bytes(data, offset, version)
                 looks[light] = (*looks.get(light, ()), look)
         waiting, light_at, moved = _PENDING.unpack_from(data, offset)
         offset += _PENDING.size
         pending = None
         if waiting:
-            look, offset = Look.from_bytes(data, offset)
+            look, offset = Look.from_bytes(data, offset, version)
             pending = Pending(light=_LIGHTS[light_at], look=look, moved=moved)
         habits = np.frombuffer(data, "<u2", _HABITS[0] * _HABITS[1], offset).astype(np.uint16).reshape(_HABITS)
         size = (width, height) if width else None
