@@ -55,6 +55,14 @@ def test_spots_are_told_in_pictures_of_any_size() -> None:
         assert FaultKind.DIRT in {fault.kind for fault in looked_at(picture).faults}, width
 
 
+@pytest.mark.parametrize("name", ["day", "snow"])
+def test_spots_are_as_many_in_pictures_of_any_size(name: str) -> None:
+    picture = dirty(pictures.scene(name))
+    sizes = ((640, 360), (704, 396), (1152, 648), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+    spots = [looked_at(pictures.resized(picture, *size)).features["spots"] for size in sizes]
+    assert 4 < max(spots) < 1.4 * min(spots)
+
+
 @pytest.mark.parametrize("top", [300, 360, 420])
 def test_red_and_blue_that_change_places_are_a_cast(top: int) -> None:
     picture = pictures.scene("day").copy()

@@ -12,8 +12,9 @@ from .features import Measured
 from .ramps import ramp
 
 WIDTH: Final = 107
-"""Pixels of width of the picture in which spots are looked for (a quarter of the analysis picture), for which the
-distances below are."""
+"""Pixels of width of the picture in which spots are looked for: a quarter of the analysis picture of 1280 pixels."""
+SAME: Final = 0.02
+"""Part of WIDTH by which the width may differ without being changed."""
 REACHES: Final = (4, 6, 9)
 """Pixels from a spot's middle to what is around it, for small, middling and large spots: 4 to 8 % of the width."""
 NEAR: Final = 0.6
@@ -60,15 +61,35 @@ class _Found(NamedTuple):
 
 def measure_spots(measured: Measured) -> dict[str, float]:
     """Measure a picture further; every key of SPOT_FEATURES is in the result."""
-    luma = _smoothed(kernels.halve(kernels.halve(measured.analysis.astype(np.float32))))
-    response = np.pad(measured.octaves[0], 1, mode="edge")
-    detail = _smoothed(np.log2(kernels.halve(response) + np.float32(DETAIL_FLOOR)))
+    luma = kernels.halve(kernels.halve(measured.analysis.astype(np.float32)))
+    finest, next_finest = (np.pad(response, 1, mode="edge") for response in measured.octaves[:2])
+    detail = np.log2(kernels.halve(finest) + np.float32(DETAIL_FLOOR))
     scale = luma.shape[1] / WIDTH
-    reaches = [round(reach * scale) for reach in REACHES]
-    found = [_of_reach(luma, detail, reach) for reach in reaches if 3 * reach <= min(luma.shape) and reach >= 2]
+    if scale > 1:
+        # What lies between the two octaves is what a picture of WIDTH has in its finest.
+        detail += (np.log2(next_finest + np.float32(DETAIL_FLOOR)) - detail) * np.float32(math.log2(scale))
+    if abs(scale - 1) > SAME:
+        size = max(1, round(luma.shape[0] / scale)), WIDTH
+        luma, detail = (_resized(plane, size) for plane in (luma, detail))
+    luma, detail = _smoothed(luma), _smoothed(detail)
+    found = [_of_reach(luma, detail, reach) for reach in REACHES if 3 * reach <= min(luma.shape)]
     if not found:
         return {"spots": 0.0}
     return {"spots": _counted(_Found(*(np.concatenate(parts) for parts in zip(*found, strict=True))))}
+
+
+def _resized(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a plane in another height and width, on straight lines between its pixels."""
+    for axis, count in enumerate(size):
+        last = plane.shape[axis] - 1
+        if count == last + 1:
+            continue
+        place = np.clip((np.arange(count, dtype=np.float32) + 0.5) * (last + 1) / count - 0.5, 0, last)
+        before = np.minimum(place.astype(np.intp), max(0, last - 1))
+        part = (place - before).astype(np.float32)[:, None] if axis == 0 else (place - before).astype(np.float32)
+        first = plane.take(before, axis)
+        plane = first + (plane.take(np.minimum(before + 1, last), axis) - first) * part
+    return plane
 
 
 def _smoothed(plane: NDArray[np.float32]) -> NDArray[np.float32]:
