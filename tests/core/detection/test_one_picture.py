@@ -92,6 +92,17 @@ def test_a_weak_sign_takes_points_off_a_good_picture_at_any_sensitivity() -> Non
         assert 100 - MOST_POINTS <= found.score < looked_at(pictures.scene("day"), sensitivity).score
 
 
+def test_a_weak_sign_takes_no_good_picture_under_the_limit_that_rejects() -> None:
+    picture = pictures.scene("day").copy()
+    picture[300:420, 300:500] = (200, 150, 200)
+    free, strict = (
+        Detector(reject_below=limit).evaluate(pictures.jpeg(pictures.noisy(picture, 1, 1)), when=WHEN)
+        for limit in (50.0, 99.5)
+    )
+    assert free.score < 99.5 <= strict.score
+    assert (free.verdict, strict.verdict) == (Verdict.GOOD, Verdict.GOOD)
+
+
 def test_hints_are_fewer_points_than_any_fault() -> None:
     names = {name for hint in HINTS for name, _ in hint.signs}
     most = dict.fromkeys(names, 0.0)

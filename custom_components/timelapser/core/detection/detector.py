@@ -166,7 +166,8 @@ class Detector:
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)
             if seen is not None and not judgement.known:
-                score = min(score, round(100.0 - hints.points(features), 1))
+                # Never under a limit: what is good stays so in numbers, too.
+                score = min(score, max(self._limits.suspect, round(100.0 - hints.points(features), 1)))
             clock.lap("heavy")
         if decided.kept:
             change = None if difference is None or repeated or returned is not None else difference.change

@@ -180,10 +180,7 @@ def learned(normal: Normal, judgement: Judgement, seen: Seen, *, kept: bool) -> 
     at = judgement.look
     if at is None:
         at = next((index for index, look in enumerate(own) if not look.known and _comparable((look,), seen)), None)
-    if at is None:
-        look = Look.first(seen.map, seen.noise, seen.when, judgement.clean)
-    else:
-        look = own[at].learned(seen.map, seen.noise, seen.when, rebuilt=_is_rebuilt(judgement.departure))
+    look = _taught(None if at is None else own[at], seen, judgement)
     if at is not None and look is own[at]:
         return normal
     return normal.with_look(seen.light, at, look).accustomed(seen.light, seen.when, seen.sun)
@@ -235,18 +232,18 @@ def _is_rebuilt(departure: Departure | None) -> bool | None:
     return departure.gained >= departure.gone_share
 
 
-def _taught(look: Look | None, seen: Seen) -> Look:
-    """Return a look that has seen one more picture, or its first."""
+def _taught(look: Look | None, seen: Seen, judgement: Judgement) -> Look:
+    """Return a look that has seen one more picture, or its first; ``judgement`` tells what of it may be dirt."""
     if look is None:
-        return Look.first(seen.map, seen.noise, seen.when)
-    return look.learned(seen.map, seen.noise, seen.when)
+        return Look.first(seen.map, seen.noise, seen.when, judgement.clean)
+    return look.learned(seen.map, seen.noise, seen.when, rebuilt=_is_rebuilt(judgement.departure))
 
 
 def _of_other_size(normal: Normal, seen: Seen) -> Normal:
     """Return what is normal after an accepted picture of another size: with enough of them it starts anew."""
     if normal.size is not None and normal.strange + 1 < PROMOTED:
         return replace(normal, strange=normal.strange + 1)
-    return Normal(size=seen.size, habits=normal.habits).with_look(seen.light, None, _taught(None, seen))
+    return Normal(size=seen.size, habits=normal.habits).with_look(seen.light, None, _taught(None, seen, Judgement()))
 
 
 def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
@@ -259,7 +256,7 @@ def _waiting(normal: Normal, seen: Seen, *, moved: bool) -> Normal:
         and _worst(tuple(_faults(compare(seen.map, seen.noise, pending.look), seen.light))) <= AGREES
     )
     known = pending.look if agrees and pending is not None else None
-    look = _taught(known, seen)
+    look = _taught(known, seen, Judgement())
     if look is known:
         return normal
     if moved and look.count >= ANCHORED:

@@ -28,8 +28,7 @@ CAST: Final = (0.05, 0.32)
 flowers may have more; a stuck infrared filter 0.05..1, lost green 0..1. Suspect from a fifth of the picture."""
 GREENLESS: Final = (0.99, 0.95)
 """Green that is left against red and blue: suspect from 0.968, which 8 of 7,866 clean tuning pictures are under, all of
-one violet dusk. Lost
-green leaves 0.1..0.7, a stuck infrared filter 0.8..0.95."""
+one violet dusk. Lost green leaves 0.1..0.7, a stuck infrared filter 0.8..0.95."""
 EXCHANGED: Final = (0.3, 1.2)
 """Gain from exchanging red and blue below a row: suspect from 0.8, which one of 7,866 clean tuning pictures
 reaches; of those whose lower half or quarter has exchanged colours 84 % do."""
