@@ -447,6 +447,31 @@ def test_a_night_is_judged_by_the_look_that_was_lit_as_it_is() -> None:
         assert judge(both, known, sound=True).faults == ()
 
 
+def veiled(level: float, near: float) -> Map:
+    """Return a night of which far things have lost their detail, and near ones so many octaves."""
+    made = seen_map(level, 4.2)
+    rows = np.linspace(3.4, near, GRID[1], dtype=np.float32)[:, None]
+    made[DETAIL] = np.maximum(made[DETAIL] - rows, 0.7)
+    return made
+
+
+@pytest.mark.parametrize(("level", "bad"), [(34, False), (22, False), (11, True)])
+def test_fog_by_night_is_no_darker_than_the_night(level: float, bad: bool) -> None:
+    """What leaves as much detail of what is near, and half of the light, lies before the lens."""
+    judgement = judge(taught(seen_map(25, 4.2)), seen(veiled(level, 2.2), 40), sound=True)
+    assert judgement.faults[0].kind in {FaultKind.FILM, FaultKind.COVERED, FaultKind.DIRT}
+    assert (worst(judgement) > 0.5) is bad
+
+
+@pytest.mark.parametrize(("left", "relit"), [(0.8, True), (0.2, False)])
+def test_a_lamp_that_goes_out_leaves_the_shapes_of_the_scene(left: float, relit: bool) -> None:
+    dim = seen_map(40)
+    dim[DETAIL, :, round(left * GRID[0]) :] = 0.7
+    judgement = judge(taught(seen_map(80)), seen(dim, 40), sound=True)
+    assert judgement.relit is relit
+    assert (worst(judgement) > 0.5) is not relit
+
+
 def test_looks_do_not_become_more_and_more() -> None:
     normal = taught(seen_map(80))
     for level in (20, 40, 130, 170, 220):

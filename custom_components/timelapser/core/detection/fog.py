@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from .departures import BROAD, MIDDLE, TEXTURED
+from .departures import BROAD, DARKEST, MIDDLE, TEXTURED
 from .scene import DETAIL, DETAIL_FLOOR, LUMA, Map
 
 LEAST_CELLS: Final = 20
@@ -25,13 +25,16 @@ SOFTER: Final = 0.4
 """
 DARKER: Final = -16.0
 """Levels of luma: fog scatters light into the view, what covers it takes 30 and more."""
+DIMMER: Final = -0.5
+"""The same in octaves, for nights, which have few levels to lose: fog on the tuning scenes over -0.1 and clouds over
+-0.37, a cover by night -0.7 and less."""
 
 
 def may_be_fog(seen: Map, usual: Map) -> bool:
     """Return whether fog explains that a picture (a map) has lost detail against what is usual."""
     textured = (usual[DETAIL][MIDDLE] > TEXTURED[MIDDLE]) & (usual[DETAIL][BROAD] > TEXTURED[BROAD])
     count = int(np.count_nonzero(textured))
-    if count < LEAST_CELLS or float((seen[LUMA] - usual[LUMA]).mean()) < DARKER:
+    if count < LEAST_CELLS or _is_darker(float(seen[LUMA].mean()), float(usual[LUMA].mean())):
         return False
     fine, once_fine = _strength(seen, MIDDLE)[textured], _strength(usual, MIDDLE)[textured]
     broad, once_broad = _strength(seen, BROAD)[textured], _strength(usual, BROAD)[textured]
@@ -41,6 +44,11 @@ def may_be_fog(seen: Map, usual: Map) -> bool:
     part = max(1, int(NEAREST * count))
     far, near = float(np.median(left[:part])), float(np.median(left[-part:]))
     return near >= max(NEAR_LEFT, NEARER * far) and far <= FAR_LEFT
+
+
+def _is_darker(luma: float, usual: float) -> bool:
+    """Return whether a view has less light than fog leaves."""
+    return luma - usual < DARKER or luma + DARKEST < 2**DIMMER * (usual + DARKEST)
 
 
 def _strength(view: Map, octave: int) -> Map:

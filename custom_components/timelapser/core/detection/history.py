@@ -48,7 +48,10 @@ RELIT_ANYHOW: Final = 0.5
 """The same of nights and dusks, when lamps, infrared light and lit fog may change most else as well; and of days
 that are lighter than a look that is young."""
 LEAST_STRUCTURE: Final = 0.1
-"""Part of the structure that is asked for then; behind a cap or a cover there is less."""
+"""Part of the structure that is asked for then; behind a cap there is less."""
+DIMMED_STRUCTURE: Final = 0.3
+"""The same where it got darker: when lamps go out, the tuning scenes keep 0.75 and more of it, and behind a cover by
+night, which takes as much light, they keep up to 0.23."""
 RELIT_BLUR: Final = 0.6
 """Octaves of fine against coarse detail that it may lack: dusk by infrared up to 0.54, a creeping focus 0.78."""
 RELIT_LIKENESS: Final = 0.8
@@ -289,7 +292,7 @@ def _is_relit(departure: Departure, light: Light) -> bool:
     """Return whether the scene is the known one in another light of the same colour."""
     change = abs(departure.brighter)
     if light is not Light.DAY and change >= RELIT_ANYHOW:
-        return departure.structure >= LEAST_STRUCTURE
+        return departure.structure >= (LEAST_STRUCTURE if departure.brighter > 0 else DIMMED_STRUCTURE)
     return (
         (RELIT_BY_DAY[0] <= change <= RELIT_BY_DAY[1] if light is Light.DAY else change >= RELIT)
         and departure.blur <= RELIT_BLUR
