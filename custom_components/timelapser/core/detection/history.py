@@ -49,9 +49,9 @@ RELIT_ANYHOW: Final = 0.5
 that are lighter than a look that is young."""
 LEAST_STRUCTURE: Final = 0.1
 """Part of the structure that is asked for then; behind a cap there is less."""
-DIMMED_STRUCTURE: Final = 0.3
+DIMMED_STRUCTURE: Final = 0.5
 """The same where it got darker: when lamps go out, the tuning scenes keep 0.75 and more of it, and behind a cover by
-night, which takes as much light, they keep up to 0.23."""
+night or at dusk, which takes as much light, they keep up to 0.36."""
 RELIT_BLUR: Final = 0.6
 """Octaves of fine against coarse detail that it may lack: dusk by infrared up to 0.54, a creeping focus 0.78."""
 RELIT_LIKENESS: Final = 0.8
