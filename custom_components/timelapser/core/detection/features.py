@@ -122,14 +122,15 @@ _ALL_LEVELS: Final = np.arange(256)
 class Measured:
     """The features by name, the analysis picture (uint8 luma), and the picture's print: uint8 luma (90, 160).
 
-    ``octaves`` are the absolute Laplacians of the analysis picture at a half, a quarter, an eighth and a sixteenth of
-    its size. The print is sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels
-    would lose: it tells a still scene from a frozen picture.
+    ``quarter`` is the analysis picture at a quarter of its size, ``octaves`` are its absolute Laplacians at a half, a
+    quarter, an eighth and a sixteenth. The print is sampled and not averaged. That keeps the sensor's noise, which a
+    mean over 12 x 12 pixels would lose: it tells a still scene from a frozen picture.
     """
 
     features: dict[str, float]
     analysis: NDArray[np.uint8]
     sample: NDArray[np.uint8]
+    quarter: NDArray[np.float32]
     octaves: tuple[NDArray[np.float32], ...]
 
 
@@ -148,9 +149,9 @@ def measure(planes: Planes) -> Measured:
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
-    octaves = _octaves(analysis)
+    quarter, octaves = _octaves(analysis)
     features |= _texture(analysis, octaves)
-    return Measured(features=features, analysis=analysis, sample=sample, octaves=octaves)
+    return Measured(features=features, analysis=analysis, sample=sample, quarter=quarter, octaves=octaves)
 
 
 @lru_cache(maxsize=64)
@@ -297,12 +298,12 @@ def _end_grey(luma: NDArray[np.uint8]) -> float:
     return 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0
 
 
-def _octaves(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-    """Return the absolute Laplacians of the picture at a half, a quarter, an eighth and a sixteenth of its size."""
+def _octaves(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...]]:
+    """Return the picture at a quarter, and its absolute Laplacians at a half to a sixteenth of its size."""
     half = kernels.halve_bytes(analysis)
     quarter = kernels.halve(half)
     eighth = kernels.halve(quarter)
-    return tuple(kernels.laplacian(level) for level in (half, quarter, eighth, kernels.halve(eighth)))
+    return quarter, tuple(kernels.laplacian(level) for level in (half, quarter, eighth, kernels.halve(eighth)))
 
 
 def _between(levels: Sequence[float], place: float) -> float:

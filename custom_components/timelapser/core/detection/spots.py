@@ -1,6 +1,7 @@
 """Round, soft spots that are lighter or darker than all that is around them: dirt on the glass is out of focus."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 import math
 from typing import Final, NamedTuple
 
@@ -19,6 +20,10 @@ REACHES: Final = (4, 6, 9)
 """Pixels from a spot's middle to what is around it, for small, middling and large spots: 4 to 8 % of the width."""
 NEAR: Final = 0.6
 """Part of the reach at which the rim is: there too all is on the spot's other side, and nothing is sharp."""
+RIMS: Final = tuple(max(1, round(NEAR * reach)) for reach in REACHES)
+"""Pixels from a spot's middle to its rim."""
+RIM: Final = max(REACHES)
+"""Pixels around the picture, those within it mirrored: what the largest spots at its border are compared with."""
 AROUND: Final = tuple((math.sin(turn), math.cos(turn)) for turn in np.linspace(0, 2 * math.pi, 8, endpoint=False))
 """The eight directions (down, right) in which a spot is compared."""
 EVERY: Final = 3
@@ -51,102 +56,159 @@ SPOT_FEATURES: Final[Mapping[str, str]] = {
 
 
 class _Found(NamedTuple):
-    """Places that may be spots: how even each is, its row, its column and its reach."""
+    """Places that may be spots.
 
-    even: NDArray[np.float32]
-    row: NDArray[np.intp]
-    column: NDArray[np.intp]
+    ``at`` is where each is in a padded plane as one long line, ``reach`` the index of its reach; ``level`` is its own
+    luma, ``least`` and ``most`` are those around it.
+    """
+
+    at: NDArray[np.intp]
     reach: NDArray[np.intp]
+    level: NDArray[np.float32]
+    least: NDArray[np.float32]
+    most: NDArray[np.float32]
 
 
 def measure_spots(measured: Measured) -> dict[str, float]:
     """Measure a picture further; every key of SPOT_FEATURES is in the result."""
-    luma = kernels.halve(kernels.halve(measured.analysis.astype(np.float32)))
-    finest, next_finest = (np.pad(response, 1, mode="edge") for response in measured.octaves[:2])
-    detail = np.log2(kernels.halve(finest) + np.float32(DETAIL_FLOOR))
+    planes = _planes(measured)
+    size = planes.shape[1:]
+    reaches = [number for number, reach in enumerate(REACHES) if 3 * reach <= min(size)]
+    if not reaches:
+        return {"spots": 0.0}
+    planes = _mirrored(planes)
+    wide = planes.shape[2]
+    luma, detail = planes.reshape(2, -1)
+    parts = [_of_reach(luma, size, number) for number in reaches]
+    found = _Found(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return {"spots": _counted(*_soft(luma, detail, wide, found), wide)}
+
+
+def _planes(measured: Measured) -> NDArray[np.float32]:
+    """Return luma and detail (log2) of the picture at WIDTH, smoothed: (2, height, width)."""
+    finest, next_finest = (_rimmed(response) for response in measured.octaves[:2])
+    planes = np.empty((2, *measured.quarter.shape), np.float32)
+    luma, detail = planes
+    luma[:] = measured.quarter
+    np.log2(kernels.halve(finest) + np.float32(DETAIL_FLOOR), out=detail)
     scale = luma.shape[1] / WIDTH
     if scale > 1:
         # What lies between the two octaves is what a picture of WIDTH has in its finest.
         detail += (np.log2(next_finest + np.float32(DETAIL_FLOOR)) - detail) * np.float32(math.log2(scale))
     if abs(scale - 1) > SAME:
-        size = max(1, round(luma.shape[0] / scale)), WIDTH
-        luma, detail = (_resized(plane, size) for plane in (luma, detail))
-    luma, detail = _smoothed(luma), _smoothed(detail)
-    found = [_of_reach(luma, detail, reach) for reach in REACHES if 3 * reach <= min(luma.shape)]
-    if not found:
-        return {"spots": 0.0}
-    return {"spots": _counted(_Found(*(np.concatenate(parts) for parts in zip(*found, strict=True))))}
+        planes = _resized(planes, (max(1, round(luma.shape[0] / scale)), WIDTH))
+    return _smoothed(planes)
 
 
-def _resized(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a plane in another height and width, on straight lines between its pixels."""
-    for axis, count in enumerate(size):
-        last = plane.shape[axis] - 1
-        if count == last + 1:
+@lru_cache(maxsize=64)
+def _between(length: int, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return between which two pixels of a length each of ``count`` lies, and how far from the first of them, 0..1."""
+    last = length - 1
+    place = np.clip((np.arange(count, dtype=np.float32) + 0.5) * length / count - 0.5, 0, last)
+    before = np.minimum(place.astype(np.intp), max(0, last - 1))
+    return before, np.minimum(before + 1, last), (place - before).astype(np.float32)
+
+
+def _resized(planes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return planes in another height and width, on straight lines between their pixels."""
+    for axis, count in enumerate(size, 1):
+        if count == planes.shape[axis]:
             continue
-        place = np.clip((np.arange(count, dtype=np.float32) + 0.5) * (last + 1) / count - 0.5, 0, last)
-        before = np.minimum(place.astype(np.intp), max(0, last - 1))
-        part = (place - before).astype(np.float32)[:, None] if axis == 0 else (place - before).astype(np.float32)
-        first = plane.take(before, axis)
-        plane = first + (plane.take(np.minimum(before + 1, last), axis) - first) * part
-    return plane
+        before, after, part = _between(planes.shape[axis], count)
+        first, second = planes.take(before, axis), planes.take(after, axis)
+        second -= first
+        second *= part[:, None] if axis == 1 else part
+        planes = first + second
+    return planes
 
 
-def _smoothed(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _smoothed(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the means of 3 x 3 pixels."""
-    wide = np.pad(plane, 1, mode="edge")
-    rows = wide[:-2] + wide[1:-1] + wide[2:]
-    total: NDArray[np.float32] = rows[:, :-2] + rows[:, 1:-1]
-    total += rows[:, 2:]
+    wide = _rimmed(planes)
+    rows = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    total: NDArray[np.float32] = rows[:, :, :-2] + rows[:, :, 1:-1]
+    total += rows[:, :, 2:]
     total *= np.float32(1 / 9)
     return total
 
 
-def _of_reach(luma: NDArray[np.float32], detail: NDArray[np.float32], reach: int) -> _Found:
-    """Return the places of spots of one size."""
-    height, width = luma.shape
-    every = max(1, reach // EVERY)
-    wide = np.pad(luma, reach, mode="reflect")
-    level = luma[::every, ::every]
+def _rimmed(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return planes with their outermost pixels once more around them (np.pad takes longer than all that follows)."""
+    *number, height, width = planes.shape
+    wide = np.empty((*number, height + 2, width + 2), np.float32)
+    inner = wide[..., 1:-1, :]
+    inner[..., 1:-1] = planes
+    inner[..., 0], inner[..., -1] = planes[..., 0], planes[..., -1]
+    wide[..., 0, :], wide[..., -1, :] = wide[..., 1, :], wide[..., -2, :]
+    return wide
+
+
+def _mirrored(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return planes with so much around them as the largest spots reach, mirrored at the outermost pixels."""
+    number, height, width = planes.shape
+    wide = np.empty((number, height + 2 * RIM, width + 2 * RIM), np.float32)
+    inner = wide[:, RIM:-RIM]
+    inner[:, :, RIM:-RIM] = planes
+    inner[:, :, :RIM], inner[:, :, -RIM:] = planes[:, :, RIM:0:-1], planes[:, :, -2 : -RIM - 2 : -1]
+    wide[:, :RIM], wide[:, -RIM:] = wide[:, 2 * RIM : RIM : -1], wide[:, -RIM - 2 : -2 * RIM - 2 : -1]
+    return wide
+
+
+@lru_cache(maxsize=64)
+def _steps(reaches: tuple[int, ...], width: int) -> NDArray[np.intp]:
+    """Return the steps in the eight directions, along rows of a width as one long line: (reaches, 8)."""
+    return np.array(
+        [[round(down * reach) * width + round(right * reach) for down, right in AROUND] for reach in reaches]
+    )
+
+
+def _of_reach(luma: NDArray[np.float32], size: tuple[int, ...], number: int) -> _Found:
+    """Return the places that differ from all that is so far away; ``size`` is that of the picture without its rim."""
+    height, width = size
+    wide = width + 2 * RIM
+    first, count = RIM * wide + RIM, height * wide - 2 * RIM
+    # All pixels along one long line are compared more quickly than every so many-th.
+    level = luma[first : first + count]
     least = most = level
-    for number, (down, right) in enumerate(_steps(reach)):
-        seen = wide[reach + down : reach + down + height : every, reach + right : reach + right + width : every]
-        least = np.minimum(least, seen) if number else seen
-        most = np.maximum(most, seen) if number else seen
-    inner = np.maximum(level - most, least - level)
-    row, column = np.nonzero(inner >= LEAST_STEP)
-    level, least, most, inner = (plane[row, column] for plane in (level, least, most, inner))
+    for nth, step in enumerate(_steps(REACHES, wide)[number].tolist()):
+        seen = luma[first + step : first + step + count]
+        least = np.minimum(least, seen) if nth else seen
+        most = np.maximum(most, seen) if nth else seen
+    apart = np.empty((height, wide), np.float32)
+    np.maximum(level - most, least - level, out=apart.ravel()[:count])
+    every = max(1, REACHES[number] // EVERY)
+    row, column = np.nonzero(apart[::every, :width:every] >= LEAST_STEP)
+    at = (row * wide + column) * every
+    return _Found(first + at, np.full(at.size, number), level[at], least[at], most[at])
+
+
+def _soft(
+    luma: NDArray[np.float32], detail: NDArray[np.float32], wide: int, found: _Found
+) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
+    """Return how even those places are that are soft and end softly, where they are, and the index of their reach."""
+    at, reach, level, least, most = found
     lighter = level > most
+    inner = np.where(lighter, level - most, least - level)
     outer = np.where(lighter, level - least, most - level)
     even = inner / (outer + 1)
-    row, column = row * every, column * every
-    core = np.exp2(detail[row, column])
-    is_spot = (outer <= MOST_STEP) & (even >= EVEN[0]) & (core <= SOFT_CORE * ((inner + outer) / 2 + STEP_FLOOR))
-    row, column, level, lighter, outer, even = (
-        values[is_spot] for values in (row, column, level, lighter, outer, even)
-    )
-    rim, sharp = wide, np.pad(detail, reach, mode="reflect")
-    is_spot = np.ones(row.size, np.bool_)
-    for down, right in _steps(max(1, round(NEAR * reach))):
-        at = reach + row + down, reach + column + right
-        is_spot &= (level > rim[at]) == lighter
-        is_spot &= np.exp2(sharp[at]) <= SOFT_RIM * (outer + STEP_FLOOR)
-    return _Found(even[is_spot], row[is_spot], column[is_spot], np.full(int(is_spot.sum()), reach))
+    is_spot = (outer <= MOST_STEP) & (even >= EVEN[0])
+    is_spot &= np.exp2(detail[at]) <= SOFT_CORE * ((inner + outer) / 2 + STEP_FLOOR)
+    at, reach, level, lighter, outer, even = (values[is_spot] for values in (at, reach, level, lighter, outer, even))
+    rim = at + _steps(RIMS, wide).T[:, reach]
+    is_spot = ((level > luma[rim]) == lighter).all(axis=0)
+    is_spot &= np.exp2(detail[rim].max(axis=0)) <= SOFT_RIM * (outer + STEP_FLOOR)
+    return even[is_spot], at[is_spot], reach[is_spot]
 
 
-def _steps(reach: int) -> Iterator[tuple[int, int]]:
-    """Yield the steps (down, right) to what is so far away."""
-    for down, right in AROUND:
-        yield round(down * reach), round(right * reach)
-
-
-def _counted(found: _Found) -> float:
+def _counted(even: NDArray[np.float32], at: NDArray[np.intp], reach: NDArray[np.intp], wide: int) -> float:
     """Return what spots count that do not overlap, the most even ones first."""
-    order = np.argsort(-found.even, kind="stable")
+    row, column = np.divmod(at, wide)
+    reaches = np.take(REACHES, reach)
+    order = np.argsort(-even, kind="stable")
     spots: list[float] = []
     while order.size and len(spots) < MOST_SPOTS:
         best = order[0]
-        spots.append(ramp(float(found.even[best]), EVEN))
-        distance = (found.row[order] - found.row[best]) ** 2 + (found.column[order] - found.column[best]) ** 2
-        order = order[distance > (APART * (found.reach[order] + found.reach[best])) ** 2]
+        spots.append(ramp(float(even[best]), EVEN))
+        distance = (row[order] - row[best]) ** 2 + (column[order] - column[best]) ** 2
+        order = order[distance > (APART * (reaches[order] + reaches[best])) ** 2]
     return sum(spots)
