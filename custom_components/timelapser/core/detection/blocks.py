@@ -62,6 +62,8 @@ BLOCK_FEATURES: Final[Mapping[str, str]] = {
 }
 """The measurements of lost blocks."""
 
+_OFF_GRID: Final = np.array(OFF_GRID)
+
 
 def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str, float]:
     """Measure steps between rows of runs (``kernels.runs``) that are not flat (``flat_runs``).
@@ -87,21 +89,25 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     if on_grid.size:
         rank = int(COMMON * (on_grid.size - 1))
         common = max(0.0, float(np.partition(on_grid, rank)[rank]))
-    between = np.stack([steps[1 + row :: GRID, ::TEXTURE_SAMPLE][:groups] for row in OFF_GRID]).ravel()
+    between = steps[1:-1].reshape(groups, GRID, -1)[:, _OFF_GRID, ::TEXTURE_SAMPLE].ravel()
     texture = float(np.partition(between, between.size // 2)[between.size // 2])
     limit = np.int16(RUN * LEAST_STEP + COMPRESSION_GAIN * common + texture)
     broken = (sharp > limit) & usable
     shares = (counts(broken) / broken.shape[1]).reshape(groups, GRID)
-    lines, others = shares[:, 0], shares[:, OFF_GRID]
+    lines, others = shares[:, 0], shares[:, _OFF_GRID]
     share = float(lines.mean()) - float(others.mean())
     excess = lines - others.max(axis=1)
     lined = broken.reshape(groups, GRID, -1)
     chance = _scatter(broken.shape[1]) * np.sqrt(lines[:-2] + lines[2:])
-    pairs = (excess[:-2] + excess[2:] - chance) * _spread(lined[:-2, 0], lined[2:, 0])
-    usual = others[:-2] + others[2:]
-    groups_of, rows_of = np.unravel_index(np.argpartition(usual.ravel(), -FEW)[-FEW:], usual.shape)
-    off_grid = np.take(OFF_GRID, rows_of)
-    usually = usual[groups_of, rows_of] * _spread(lined[groups_of, off_grid], lined[groups_of + 2, off_grid])
+    usual = (others[:-2] + others[2:]).ravel()
+    most = np.argpartition(usual, -FEW)[-FEW:]
+    groups_of, off_grid = most // len(OFF_GRID), _OFF_GRID[most % len(OFF_GRID)]
+    spread = _spread(
+        np.concatenate((lined[:-2, 0], lined[groups_of, off_grid])),
+        np.concatenate((lined[2:, 0], lined[groups_of + 2, off_grid])),
+    )
+    pairs = (excess[:-2] + excess[2:] - chance) * spread[:-FEW]
+    usually = usual[most] * spread[-FEW:]
     worst = int(pairs.argmax())
     upper = worst if excess[worst] >= excess[worst + 2] / 2 else worst + 2
     return {
@@ -120,7 +126,7 @@ def _unchanged(runs: NDArray[np.int16], steps: NDArray[np.int16]) -> NDArray[np.
     """
     changes = np.maximum.accumulate(np.abs(runs - runs[0]), axis=0)[GRID - 1 :]
     unchanged: NDArray[np.bool_] = changes <= np.maximum(RUN, steps[: len(changes)] // BAR_STEP)
-    unchanged[unchanged.mean(axis=1) >= BAR_WIDTH] = True
+    unchanged[counts(unchanged) >= BAR_WIDTH * unchanged.shape[1]] = True
     return unchanged
 
 

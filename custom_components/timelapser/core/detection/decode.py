@@ -170,8 +170,8 @@ class _Turbo:
             for component in range(1 if subsampling == _SUBSAMPLING_GREY else 3)
         ]
         ends = list(accumulate(rows * columns for rows, columns in shapes))
-        pieces = np.split(np.empty(ends[-1], dtype=np.uint8), ends[:-1])
-        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        whole = np.empty(ends[-1], dtype=np.uint8)
+        return [whole[end - shape[0] * shape[1] : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
 
     def _into(
         self, planes: list[NDArray[np.uint8]], body: bytes, flags: int, size: tuple[int, int] = _WHOLE

@@ -116,6 +116,8 @@ FEATURES: Final[Mapping[str, str]] = {
 
 _NO_TAIL: Final = {name: 0.0 for name in FEATURES if name.startswith("tail_")}
 _ALL_LEVELS: Final = np.arange(256)
+_CELLS: Final = CELL.bit_length() - 2
+"""How many times a half of the analysis picture is halved until a pixel of it is the mean of a cell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,19 +141,19 @@ def measure(planes: Planes) -> Measured:
     height, width = planes.luma.shape
     factor = max(1, min(16, round(width / ANALYSIS_WIDTH), height // LEAST_HEIGHT))
     analysis = kernels.shrink(planes.luma, factor)
-    means = kernels.cell_means(analysis, CELL)
+    levels = _halved(analysis)
+    means = levels[_CELLS]
     sample = sampled(planes.luma, PRINT_SIZE)
     counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     features = _levels(counts, analysis)
-    parts = means if factor > 1 else kernels.cell_means(analysis, 2 * CELL)
-    features["structure"] = float(_inner(parts).std())
-    features["speckle"] = float(_inner(sample).astype(np.float32).std())
+    features["structure"] = float(_inner(means if factor > 1 else levels[_CELLS + 1]).std())
+    features["speckle"] = _deviation(_inner(sample))
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
-    quarter, octaves = _octaves(analysis)
+    octaves = tuple(kernels.laplacian(level) for level in levels)
     features |= _texture(analysis, octaves)
-    return Measured(features=features, analysis=analysis, sample=sample, quarter=quarter, octaves=octaves)
+    return Measured(features=features, analysis=analysis, sample=sample, quarter=levels[1], octaves=octaves)
 
 
 @lru_cache(maxsize=64)
@@ -172,6 +174,14 @@ def _cell_colours(plane: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np
     return kernels.cell_means(samples, COLOUR_SAMPLES) - np.float32(128)
 
 
+def _halved(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+    """Return the picture at a half, a quarter, an eighth and a sixteenth of its size."""
+    half = kernels.halve_bytes(analysis)
+    quarter = kernels.halve(half)
+    eighth = kernels.halve(quarter)
+    return half, quarter, eighth, kernels.halve(eighth)
+
+
 def _share(mask: NDArray[np.bool_]) -> float:
     """Return the share of cells that are true, 0..1."""
     return int(np.count_nonzero(mask)) / mask.size
@@ -183,10 +193,17 @@ def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
     return plane[band : plane.shape[0] - band]
 
 
+def _deviation(plane: NDArray[np.uint8]) -> float:
+    """Return the standard deviation of up to 33,000 pixels, by whole numbers."""
+    pixels = plane.astype(np.int32).ravel()
+    total = int(np.add.reduce(pixels))
+    return math.sqrt(pixels.size * int(np.vdot(pixels, pixels)) - total**2) / pixels.size
+
+
 def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8]) -> dict[str, float]:
     """Measure the distribution of luma."""
-    total = int(counts.sum())
-    below = np.cumsum(counts)
+    below = np.add.accumulate(counts)
+    total = int(below[-1])
     mode = int(counts.argmax())
     low, five, high = np.searchsorted(below, (0.01 * total, 0.05 * total, 0.95 * total)).tolist()
     return {
@@ -194,7 +211,7 @@ def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8]) -> dict[str,
         "luma_spread": float(high - five),
         "lowest": float(low),
         "peak": float(_inner(analysis).max()),
-        "clipped_share": float(counts[CLIPPED_LEVEL:].sum()) / total,
+        "clipped_share": (total - int(below[CLIPPED_LEVEL - 1])) / total,
         "mode_level": float(mode),
         "mode_share": float(counts[max(0, mode - 1) : mode + 2].sum()) / total,
     }
@@ -296,14 +313,6 @@ def _end_grey(luma: NDArray[np.uint8]) -> float:
     block = luma[-(luma.shape[0] % 8 or 8) :]
     written = np.flatnonzero((block != 128).any(axis=0))
     return 1 - (int(written[-1]) + 1) / block.shape[1] if written.size else 1.0
-
-
-def _octaves(analysis: NDArray[np.uint8]) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...]]:
-    """Return the picture at a quarter, and its absolute Laplacians at a half to a sixteenth of its size."""
-    half = kernels.halve_bytes(analysis)
-    quarter = kernels.halve(half)
-    eighth = kernels.halve(quarter)
-    return quarter, tuple(kernels.laplacian(level) for level in (half, quarter, eighth, kernels.halve(eighth)))
 
 
 def _between(levels: Sequence[float], place: float) -> float:

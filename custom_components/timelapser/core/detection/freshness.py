@@ -120,7 +120,7 @@ def difference_of(first: Print | Run | None, shown: Print, noise: float) -> Diff
     apart = np.abs(sample - before)
     # All at once, as each call costs more than its tiles.
     means = kernels.cell_means(np.concatenate((sample, before, bend, apart)), TILE)
-    level, level_before, texture, changes = np.split(means, 4)
+    level, level_before, texture, changes = means.reshape(4, -1, means.shape[1])
     lit = (level > CRUSHED[0]) & (level < CRUSHED[1])
     textured = lit & (texture >= TEXTURE)
     if np.count_nonzero(textured) >= MIN_TEXTURED:

@@ -112,7 +112,7 @@ def runs(plane: Bytes2D) -> NDArray[np.int16]:
     """
     count = plane.shape[1] // RUN
     plane = plane[:, : count * RUN]
-    if plane.strides[1] != 1 or plane.strides[0] % RUN or plane.ctypes.data % RUN:
+    if plane.strides[1] != 1:
         plane = np.ascontiguousarray(plane)
     lanes = plane.view(np.uint64)[:, :: max(1, round(count / RUNS))]
     sums = np.empty(lanes.shape, np.int16)
@@ -240,6 +240,8 @@ def cell_means(plane: NDArray[np.integer], size: int) -> Floats2D:
     of 4, no larger one than a quarter of that.
     """
     height, width = plane.shape[0] // size, plane.shape[1] // size
+    if plane.dtype == np.int16:
+        plane = plane.view(np.uint16)
     cells = plane[: height * size, : width * size].reshape(height, size, width * size)
     rows = np.ascontiguousarray(np.add.reduce(cells, axis=1, dtype=np.uint16 if plane.itemsize <= 2 else np.int32))
     step = size

@@ -20,8 +20,8 @@ BAND_ROWS: Final = 7
 """Rows, of 720, up to which lively rows are a band: a readout fails by rows, texture is thicker."""
 RIM: Final = 16
 """Rows at the top and at the bottom that are left out: a bar code that a camera burns in there is as lively."""
-BAND_RATIO: Final = 2.0
-BAND_EXCESS: Final = 5.0
+BAND_RATIO: Final = 2
+BAND_EXCESS: Final = 5
 """A row of noise is so many times, and so many levels, livelier than rows above and below: of 3,087 clean pictures
 none has a row that is so over 7 of 8 sections."""
 
@@ -78,12 +78,12 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
     steps[sample - 1 :: sample] = 0
     first, *others = runs_of(steps.reshape(-1, sample)).T
-    lively = sum(others, first).astype(np.float64).reshape(height, SECTIONS) / (sample - 1)
+    lively: NDArray[np.int16] = sum(others, first).reshape(height, SECTIONS)
     # The rows beyond the rim are those before it, mirrored.
     rows = np.concatenate((lively[2 * thick : 0 : -1], lively, lively[-2 : -2 * thick - 2 : -1]))
     far_above, above, below, far_below = (rows[by * thick :][:height] for by in (0, 1, 3, 4))
     around = np.maximum(np.minimum(above, far_above), np.minimum(below, far_below))
-    hot = kernels.counts(lively > BAND_RATIO * around + BAND_EXCESS) >= SECTIONS_HIT
+    hot = kernels.counts(lively > BAND_RATIO * around + np.int16(BAND_EXCESS * (sample - 1))) >= SECTIONS_HIT
     hot[:RIM] = hot[height - RIM :] = False
     begins, ends = _stretches(hot)
     bands = ends - begins <= thick
@@ -98,7 +98,9 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
 
 def _stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where stretches of true begin and end (the row after the last)."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
+    rimmed = np.zeros(mask.size + 2, np.bool_)
+    rimmed[1:-1] = mask
+    edges = np.flatnonzero(rimmed[1:] != rimmed[:-1])
     return edges[0::2], edges[1::2]
 
 

@@ -36,6 +36,9 @@ COLOUR_SAMPLES: Final = 4
 """Samples of the colour planes along each side of a cell."""
 
 
+_FEW_PIXELS: Final = 16_000
+"""Pixels of a plane up to which numpy sums its rows more quickly in one call than band by band."""
+
 FAINT_QUANTILE: Final = 0.75
 """Place among the cells' detail that tells whether a picture has any."""
 SMOOTH: Final = 1.3
@@ -107,7 +110,9 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
         return plane[_picks(plane.shape[0], GRID[1])][:, _picks(plane.shape[1], GRID[0])]
     rows, heights = _bounds(plane.shape[0], GRID[1])
     columns, widths = _bounds(plane.shape[1], GRID[0])
-    if len(plane) % GRID[1]:
+    if plane.size <= _FEW_PIXELS:
+        bands = np.add.reduceat(plane, rows, axis=0)
+    elif len(plane) % GRID[1]:
         bands = np.empty((GRID[1], plane.shape[1]), np.float32)
         for band, first, height in zip(bands, rows.tolist(), heights.tolist(), strict=True):
             np.add.reduce(plane[first : first + int(height)], axis=0, out=band)

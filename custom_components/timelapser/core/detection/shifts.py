@@ -1,7 +1,7 @@
 """Parts of a picture that lie beside where they belong: tearing, shear, and colour beside its shapes."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,9 @@ SHIFT_FEATURES: Final[Mapping[str, str]] = {
 }
 """The measurements of shifts."""
 
+_NO_TEAR: Final = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("tear")}
+_NO_GAP: Final = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("chroma_")}
+
 
 def measure_shifts(
     planes: Planes, analysis: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.bool_]
@@ -95,28 +98,53 @@ def measure_shifts(
     return _tear(planes.luma, runs, flat, factor) | _shear(analysis) | _colour(analysis, planes)
 
 
+class _Seams(NamedTuple):
+    """Rows that are laid beside each other: their number of columns, their spectra and their energies."""
+
+    columns: int
+    spectra: NDArray[np.complexfloating]
+    energies: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """Return what is needed of rows to see how well they fit."""
+        return cls(rows.shape[1], np.fft.rfft(rows, axis=1), np.vecdot(rows, rows))
+
+    def fits(self, ones: NDArray[np.intp], others: NDArray[np.intp]) -> Rows:
+        """Return how well each of some rows fits another at every cyclic shift, in correlation."""
+        spectra = self.spectra[others] * np.conj(self.spectra[ones])
+        fits: Rows = np.fft.irfft(spectra, n=self.columns, axis=1).astype(np.float32, copy=False)
+        powers = np.sqrt(self.energies[ones] * self.energies[others]) + np.float32(SEAM_NOISE * self.columns)
+        fits /= powers[:, None]
+        return fits
+
+
 def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.bool_], factor: int) -> dict[str, float]:
     """Measure the break across the picture below which everything is shifted, if there is one."""
     height = luma.shape[0]
     unit = unit_of(height)
-    none = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("tear")}
     depth = max(2, factor)
     margin = max(4 * unit, 2 * depth + unit) + 1
     if height <= 3 * margin or luma.shape[1] // factor <= 4 * FAR:
-        return none
+        return _NO_TEAR
     rows, widths = _torn(runs, flat, unit, margin)
     if not rows.size:
-        return none
-    tops = np.concatenate((rows - depth + 1, rows + unit, rows - 2 * depth - unit + 2, rows + 2 * unit + depth - 1))
-    above, below, higher, lower = np.split(_rows(luma, tops, depth, factor), 4)
-    across = _fits(above, below)
+        return _NO_TEAR
+    above, below = rows - depth + 1, rows + unit
+    tops = np.concatenate((above, below, above - depth - unit + 1, below + unit + depth - 1))
+    seams = _Seams.of(_rows(luma, tops, depth, factor))
+    above, below, higher, lower = np.arange(tops.size).reshape(4, -1)
+    across = seams.fits(above, below)
     shifts = [_best(fits, FAR, int(FARTHEST * fits.size)) for fits in across]
     gains = across[np.arange(rows.size), shifts].astype(np.float64) - _in_place(across)
-    apart = [at for at, gain in enumerate(gains) if gain >= LEAST_TEAR and _alike(above[at], below[at])]
+    energies = seams.energies.tolist()
+    apart = [
+        at for at, gain in enumerate(gains) if gain >= LEAST_TEAR and _alike(energies[above[at]], energies[below[at]])
+    ]
     if not apart:
-        return none
-    beside = np.concatenate((higher[apart], below[apart])), np.concatenate((above[apart], lower[apart]))
-    whole = np.minimum(*np.split(_in_place(_fits(*beside)), 2)).tolist()
+        return _NO_TEAR
+    beside = seams.fits(np.concatenate((higher[apart], below[apart])), np.concatenate((above[apart], lower[apart])))
+    whole = np.minimum(*_in_place(beside).reshape(2, -1)).tolist()
     found = [(0.0, 0.0, 0)]
     for at, most in zip(apart, whole, strict=True):
         tear = min(float(gains[at]), most) * min(1.0, float(widths[at]) / TORN_WIDTH)
@@ -124,7 +152,7 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     tear, shift, row = max(found)
     elsewhere = max((other for other, _, place in found if abs(place - row) > margin), default=0.0)
     if tear <= elsewhere:
-        return none
+        return _NO_TEAR
     return {"tear": tear - max(0.0, elsewhere), "tear_shift": shift, "tear_top": (row + 1) / height}
 
 
@@ -152,10 +180,9 @@ def _torn(
     return places[widest] + margin, widths[widest]
 
 
-def _alike(one: Row, other: Row) -> bool:
-    """Return whether rows have so much the same energy that both may show one scene."""
-    less, more = sorted((float(np.vdot(one, one)), float(np.vdot(other, other))))
-    return more <= ALIKE * less
+def _alike(one: float, other: float) -> bool:
+    """Return whether rows of such energies may both show one scene."""
+    return max(one, other) <= ALIKE * min(one, other)
 
 
 def _rows(luma: NDArray[np.uint8], tops: NDArray[np.intp], depth: int, factor: int) -> Rows:
@@ -172,20 +199,10 @@ def _rows(luma: NDArray[np.uint8], tops: NDArray[np.intp], depth: int, factor: i
     steps: Rows = np.empty_like(means)
     np.subtract(means[:, 1:], means[:, :-1], out=steps[:, :-1])
     np.subtract(means[:, 0], means[:, -1], out=steps[:, -1])
-    limits = np.array([[SPIKE * float(np.sqrt(np.vdot(row, row) / row.size))] for row in steps], np.float32)
+    limits = SPIKE * np.sqrt(np.vecdot(steps, steps) / np.float32(steps.shape[1]))[:, None]
     np.clip(steps, -limits, limits, out=steps)
-    steps -= steps.mean(axis=1, keepdims=True)
+    steps -= np.add.reduce(steps, axis=1, keepdims=True) / np.float32(steps.shape[1])
     return steps
-
-
-def _fits(ones: Rows, others: Rows) -> Rows:
-    """Return how well each row fits another at every cyclic shift, in correlation."""
-    size = ones.shape[1]
-    spectra = np.fft.rfft(others, axis=1) * np.conj(np.fft.rfft(ones, axis=1))
-    powers = [np.sqrt(np.vdot(one, one) * np.vdot(other, other)) for one, other in zip(ones, others, strict=True)]
-    fits = np.fft.irfft(spectra, n=size, axis=1).astype(np.float32, copy=False)
-    fits /= np.array([float(power) + SEAM_NOISE * size for power in powers], np.float32)[:, None]
-    return fits
 
 
 def _in_place(fits: Rows) -> NDArray[np.float64]:
@@ -255,18 +272,19 @@ def _slant(analysis: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _colour(analysis: NDArray[np.uint8], planes: Planes) -> dict[str, float]:
     """Measure whether colour edges lie beside those of luma, all by the same distance."""
-    none = {name: 0.0 for name in SHIFT_FEATURES if name.startswith("chroma_")}
     if planes.blue is None or planes.red is None:
-        return none
+        return _NO_GAP
     grid = COLOUR_SIZE + 1, max(8, round(COLOUR_SIZE * analysis.shape[0] / analysis.shape[1]) // 2)
-    luma, blue, red = (sampled(plane, grid).astype(np.int16) for plane in (analysis, planes.blue, planes.red))
-    shapes = np.clip(np.abs(luma[:, 1:] - luma[:, :-1]), 0, COLOUR_STEP).astype(np.float32)
+    blue, red = (sampled(plane, grid).astype(np.int16) for plane in (planes.blue, planes.red))
     colours = np.abs(blue[:, 1:] - blue[:, :-1]) + np.abs(red[:, 1:] - red[:, :-1])
     colours = np.clip(colours, 0, COLOUR_STEP).astype(np.float32)
-    if colours.mean() < COLOUR_LEAST:
-        return none
+    mean = colours.mean()
+    if mean < COLOUR_LEAST:
+        return _NO_GAP
+    colours -= mean
+    luma = sampled(analysis, grid).astype(np.int16)
+    shapes = np.clip(np.abs(luma[:, 1:] - luma[:, :-1]), 0, COLOUR_STEP).astype(np.float32)
     shapes -= shapes.mean()
-    colours -= colours.mean()
     size = shapes.shape[1]
     cross = (np.fft.rfft(colours, axis=1) * np.conj(np.fft.rfft(shapes, axis=1))).sum(axis=0)
     energy = float(np.sqrt(np.vdot(shapes, shapes) * np.vdot(colours, colours))) + 1e-3
