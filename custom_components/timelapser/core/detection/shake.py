@@ -43,12 +43,15 @@ def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]
     if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)
 
-    line, moved = view.ravel(), np.empty_like(view)
+    line = view.ravel()
+    here = line[margin * width : -margin * width]
+    moved = np.empty((height - 2 * margin, width), np.int16)
+    steps = np.empty((height - 2 * margin, width - 2 * margin), np.float32)
 
     def energy(down: int, across: int, reach: int) -> float:
-        apart = reach * (down * width + across)
-        np.subtract(line[apart:], line[:-apart], out=moved.ravel()[:-apart])
-        steps = moved[margin : height - margin, margin : width - margin].astype(np.float32)
+        first = margin * width + reach * (down * width + across)
+        np.subtract(line[first : first + here.size], here, out=moved.ravel())
+        steps[:] = moved[:, margin : width - margin]
         return float(np.vdot(steps, steps)) / steps.size - 2 * noise**2
 
     def near(down: int, across: int) -> float:

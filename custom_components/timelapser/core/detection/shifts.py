@@ -130,8 +130,8 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     rows, widths = _torn(runs, flat, unit, margin)
     if not rows.size:
         return _NO_TEAR
-    above, below = rows - depth + 1, rows + unit
-    tops = np.concatenate((above, below, above - depth - unit + 1, below + unit + depth - 1))
+    last, first = rows - depth + 1, rows + unit
+    tops = np.concatenate((last, first, last - depth - unit + 1, first + unit + depth - 1))
     seams = _Seams.of(_rows(luma, tops, depth, factor))
     above, below, higher, lower = np.arange(tops.size).reshape(4, -1)
     across = seams.fits(above, below)
