@@ -177,7 +177,8 @@ class _Turbo:
         self, planes: list[NDArray[np.uint8]], body: bytes, flags: int, size: tuple[int, int] = _WHOLE
     ) -> str | None:
         """Decode into the planes; return the last warning, empty if none, or None after a fatal error."""
-        pointers = (ctypes.c_void_p * 3)(*(plane.ctypes.data for plane in planes))
+        addresses = accumulate((plane.nbytes for plane in planes[:-1]), initial=planes[0].ctypes.data)
+        pointers = (ctypes.c_void_p * 3)(*addresses)
         pointer, (width, height) = self._pointer, size
         if not self._library.tjDecompressToYUVPlanes(pointer, body, len(body), pointers, width, None, height, flags):
             return ""

@@ -147,7 +147,7 @@ def measure(planes: Planes) -> Measured:
     counts = kernels.histogram(np.ascontiguousarray(analysis[::HISTOGRAM_STEP]))
     features = _levels(counts, analysis)
     features["structure"] = float(_inner(means if factor > 1 else levels[_CELLS + 1]).std())
-    features["speckle"] = _deviation(_inner(sample))
+    features["speckle"] = float(_inner(sample).astype(np.float32).std())
     features |= _colours(analysis, means, planes)
     features |= _tail(planes, max(1, width // TAIL_COLUMNS))
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
@@ -191,13 +191,6 @@ def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
     """Return the rows outside the bands of the clock."""
     band = int(plane.shape[0] * OSD_SHARE)
     return plane[band : plane.shape[0] - band]
-
-
-def _deviation(plane: NDArray[np.uint8]) -> float:
-    """Return the standard deviation of up to 33,000 pixels, by whole numbers."""
-    pixels = plane.astype(np.int32).ravel()
-    total = int(np.add.reduce(pixels))
-    return math.sqrt(pixels.size * int(np.vdot(pixels, pixels)) - total**2) / pixels.size
 
 
 def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8]) -> dict[str, float]:

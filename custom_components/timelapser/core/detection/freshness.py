@@ -238,8 +238,16 @@ def with_print(
     if returned is None and not doubted:
         ended = [] if first is None else [Run(first.size, first.sample, baseline.run, baseline.run_since)]
         earlier = (*ended, *earlier)[:EARLIER]
-        run = replace(baseline, run=1, run_since=when, evidence=0.0, contradictions=0)
-        return replace(run, first=shown, earlier=earlier, doubted=False)
+        return replace(
+            baseline,
+            first=shown,
+            run=1,
+            run_since=when,
+            evidence=0.0,
+            contradictions=0,
+            earlier=earlier,
+            doubted=False,
+        )
     end = 0 if returned is None else returned + 1
     since = baseline.run_since if returned is None else earlier[returned].since
     length = baseline.run + sum(run.length for run in earlier[:end])
@@ -247,8 +255,16 @@ def with_print(
     counted = [run._replace(length=0, since=since) for run in earlier[: max(0, end - 1)]]
     if first is not None:
         counted.insert(0, Run(first.size, first.sample, 0, since))
-    run = replace(baseline, run=length + 1, run_since=since, evidence=ENOUGH, contradictions=0)
-    return replace(run, first=shown, earlier=(*counted, *earlier[end:])[:EARLIER], doubted=doubted)
+    return replace(
+        baseline,
+        first=shown,
+        run=length + 1,
+        run_since=since,
+        evidence=ENOUGH,
+        contradictions=0,
+        earlier=(*counted, *earlier[end:])[:EARLIER],
+        doubted=doubted,
+    )
 
 
 def _may_go_on(baseline: Baseline, found: Difference | None, when: datetime) -> bool:

@@ -95,29 +95,35 @@ def _spread(first: int, end: int, most: int) -> NDArray[np.intp]:
 
 def luma_steps(data: bytes) -> NDArray[np.uint16] | None:
     """Return the steps (uint16, 8 x 8) by which a JPEG's luma is quantised, or None where it does not say."""
-    tables: dict[int, NDArray[np.uint16]] = {}
+    tables: dict[int, bytes] = {}
     with suppress(ImageError):
         for marker, at, length in segments(data):
             body = data[at + 4 : at + 2 + length]
             if marker == _TABLES:
                 tables |= _tables_of(body)
             elif marker in _FRAMES:
-                return tables.get(body[8]) if len(body) > 8 else None
+                table = tables.get(body[8]) if len(body) > 8 else None
+                return None if table is None else _steps_of(table)
     return None
 
 
-def _tables_of(body: bytes) -> dict[int, NDArray[np.uint16]]:
+def _steps_of(table: bytes) -> NDArray[np.uint16]:
+    """Return the steps of a table of 64 numbers, of one or two bytes each."""
+    steps = np.empty(BLOCK * BLOCK, np.uint16)
+    steps[_ZIGZAG] = np.maximum(np.frombuffer(table, ">u2" if len(table) > BLOCK * BLOCK else np.uint8), 1)
+    return steps.reshape(BLOCK, BLOCK)
+
+
+def _tables_of(body: bytes) -> dict[int, bytes]:
     """Return the tables in one segment by their number; one that is not whole ends it."""
     tables = {}
     at = 0
     while at < len(body):
         wide, number = body[at] >> 4, body[at] & 15
-        packed = body[at + 1 : at + 1 + 64 * (2 if wide else 1)]
-        if len(packed) < BLOCK * BLOCK * (2 if wide else 1):
+        size = BLOCK * BLOCK * (2 if wide else 1)
+        table = body[at + 1 : at + 1 + size]
+        if len(table) < size:
             break
-        values = np.frombuffer(packed, ">u2" if wide else np.uint8)
-        steps = np.empty(BLOCK * BLOCK, np.uint16)
-        steps[_ZIGZAG] = np.maximum(values[: BLOCK * BLOCK], 1)
-        tables[number] = steps.reshape(BLOCK, BLOCK)
-        at += 1 + len(packed)
+        tables[number] = table
+        at += 1 + size
     return tables
