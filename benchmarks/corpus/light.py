@@ -42,7 +42,8 @@ def picture(values: Plane) -> Rgb:
 
 def noisy(values: Plane, rng: Rng, *, read: float, shot: float = 0.0) -> Plane:
     """Add sensor noise: ``read`` grey levels everywhere, ``shot`` more at white (its variance grows with the light)."""
-    begin = int(rng.integers(0, max(1, BANK - values.size)))
+    # From 2 on a number is drawn: what is drawn after it must not depend on the size of the picture.
+    begin = int(rng.integers(0, max(2, BANK - values.size)))
     drawn = np.resize(_bank()[begin : begin + values.size], values.shape)
     if not shot:
         return values + drawn * np.float32(read)

@@ -27,6 +27,8 @@ class Findings:
     peers: dict[str, dict[str, Any]]
     limits: dict[str, float]
     freezes: dict[str, Rate]
+    sizes: Rate
+    """Of the single judgements in all sizes: how many are as most of their picture's."""
 
     @property
     def groups(self) -> Groups:
@@ -55,7 +57,7 @@ def measure(options: Namespace) -> Findings:
     asked = [*tables.targets(Groups.of(rows)), tables.memory(series)]
     stages = {"without OpenCV": tables.stages(singles)}
     if options.quick:
-        return Findings(rows, asked, stages, {}, {}, {})
+        return Findings(rows, asked, stages, {}, {}, {}, Rate(0, 0))
     with Runner(options.jobs, opencv=True) as runner:
         sized = runner.sizes(singles)
         _say("sizes judged", begin)
@@ -69,7 +71,7 @@ def measure(options: Namespace) -> Findings:
     stills = [row for row in singles if row.item.codec is None]
     by_kind = {kind: Rate.of(found for name, found in freezes if name == kind) for kind, _ in freezes}
     peers = tables.peer_table(stills, looked) if looked else {}
-    return Findings(rows, asked, stages, peers, _limits(stills, looked), by_kind)
+    return Findings(rows, asked, stages, peers, _limits(stills, looked), by_kind, tables.with_most(sized))
 
 
 def _limits(rows: Sequence[Row], looked: Sequence[Looked]) -> dict[str, float]:
@@ -96,6 +98,11 @@ def _print_targets(asked: Sequence[Target]) -> None:
         sign = ">=" if target.at_least else "<="
         shown = f"{got:7.3f}" if unit == 1 else f"{got:7.2f}"
         print(f"  {target.words:44} {sign}{target.limit * unit:6.4g} {shown}  {told:12} {target.detail}")
+
+
+def _print_sizes(rate: Rate) -> None:
+    if rate.total:
+        print(f"  judgements in one size that are as most of their picture's (no limit was asked for): {rate}")
 
 
 def _print_recall(title: str, table: Mapping[str, Mapping[str, Mapping[str, Rate]]]) -> None:
@@ -137,6 +144,7 @@ def report(findings: Findings) -> None:
     """Print everything."""
     groups = findings.groups
     _print_targets(findings.targets)
+    _print_sizes(findings.sizes)
     _print_recall("faults, one picture", tables.recall(groups.faults))
     _print_recall("faults, with history", tables.recall(groups.branches))
     _print_recall("cameras that get worse from day to day (thirds of the way)", tables.recall(groups.decay))
@@ -187,6 +195,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
             "peers": findings.peers,
             "limits": findings.limits,
             "freezedetect": findings.freezes,
+            "judgements as in most sizes": findings.sizes,
             "items": [row.to_json() for row in findings.rows],
         }
     )

@@ -206,6 +206,12 @@ def one_verdict(sized: Sequence[tuple[str, Sequence[Row]]]) -> Target:
     return _rate("one verdict from 640x360 to 3840x2160", rate, 0.98, at_least=True)
 
 
+def with_most(sized: Sequence[tuple[str, Sequence[Row]]]) -> Rate:
+    """Return how many single judgements of a picture in a size are the one that most of its sizes have."""
+    counted = [Counter(row.verdict for row in rows).most_common(1)[0][1] for _, rows in sized]
+    return Rate(sum(counted), sum(len(rows) for _, rows in sized))
+
+
 def memory(rows: Iterable[Row]) -> Target:
     """Return how large a camera's memory gets."""
     largest = max((row.baseline_bytes for row in rows), default=0)

@@ -242,6 +242,26 @@ def test_a_picture_made_in_another_size_shows_the_same(name: str, severity: int 
     assert np.abs(small - made(1, 360)).mean() > 2 * differs
 
 
+def test_sizes_are_counted_by_picture_and_by_judgement() -> None:
+    def judged(*verdicts: str) -> tuple[str, list[Row]]:
+        return "", [Row(path=Path("a"), item=item("day"), verdict=verdict, score=50.0) for verdict in verdicts]
+
+    sized = [judged("good", "good", "good", "suspect"), judged("bad", "bad", "bad", "bad"), judged("good", "bad")]
+    assert (tables.one_verdict(sized).value, tables.with_most(sized)) == (1 / 3, Rate(8, 10))
+
+
+def test_what_is_drawn_after_the_noise_does_not_depend_on_the_size() -> None:
+    pytest.importorskip("cv2", reason="the corpus is built with OpenCV")
+    from benchmarks.corpus import light
+
+    def after(pixels: int) -> list[float]:
+        rng = light.randomness("yard", "day", "1")
+        light.noisy(np.zeros(pixels, np.float32), rng, read=1.0)
+        return [*rng.integers(0, 1000, 3).tolist(), rng.uniform()]
+
+    assert after(1000) == after(light.BANK - 1) == after(light.BANK) == after(light.BANK + 1000)
+
+
 def test_without_a_corpus_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(MissingCorpusError, match="scripts/corpus"):
         collect(tmp_path, "test")
