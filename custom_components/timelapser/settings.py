@@ -1,7 +1,7 @@
 """The single place that turns what the entries store into the values of the core."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import time, timedelta
 import json
 import os
@@ -15,7 +15,6 @@ from .const import (
     CONF_ADAPTIVE,
     CONF_BYTE_BUDGET,
     CONF_FASTEST,
-    CONF_GLANCE,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -143,15 +142,11 @@ def schedule_from(data: Mapping[str, Any]) -> Schedule:
     return Schedule(interval=timedelta(seconds=data[CONF_INTERVAL]), window=window)
 
 
-def bounds_from(data: Mapping[str, Any], *, battery: bool) -> Bounds | None:
-    """Return the bounds of a timelapse subentry's adaptive interval; None where it is fixed.
-
-    A camera on a battery is woken for what is captured, and for nothing else.
-    """
+def bounds_from(data: Mapping[str, Any]) -> Bounds | None:
+    """Return the bounds of a timelapse subentry's adaptive interval; None where it is fixed."""
     if not data.get(CONF_ADAPTIVE):
         return None
-    bounds = Bounds(**{key: data[key] for key in (CONF_SLOWEST, CONF_FASTEST, CONF_GLANCE) if key in data})
-    return replace(bounds, glance=False) if battery else bounds
+    return Bounds(**{key: data[key] for key in (CONF_SLOWEST, CONF_FASTEST) if key in data})
 
 
 def frame_limits_from(data: Mapping[str, Any]) -> Limits:

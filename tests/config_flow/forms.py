@@ -145,7 +145,6 @@ RECIPE = {
     "adaptive": False,
     "slowest": "4",
     "fastest": "1",
-    "glance": True,
     "window": "always",
     "keep_days": 365,
     "keep_count": 0,

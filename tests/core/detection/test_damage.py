@@ -391,3 +391,89 @@ def test_colourless_pictures_have_no_colour_beside_their_shapes() -> None:
 
 def test_damage_has_names_of_its_own() -> None:
     assert not set(DAMAGE_FEATURES) & set(FEATURES)
+
+
+SIZES = [(640, 360), (1280, 720), (1920, 1080), (3840, 2160)]
+
+
+def half_straight(width: int, height: int, seed: int) -> Rgb:
+    """Return columns half of which go on from top to bottom, as a shake or a low bitrate leaves them."""
+    rng = np.random.default_rng(seed)
+    runs, thick = width // 8, round(height / 180)
+    noise = rng.normal(0, 2.5, (-(-height // thick), runs)) * (rng.random((1, runs)) >= 0.5)
+    levels = np.repeat(120 + rng.normal(0, 6, (1, runs)) + noise, thick, axis=0)[:height]
+    return np.repeat(np.repeat(levels, 8, axis=1)[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("size", SIZES)
+def test_rows_in_which_a_little_more_goes_on_than_in_all_are_no_streaks(size: tuple[int, int], seed: int) -> None:
+    picture = half_straight(*size, seed)
+    assert looked_at(picture, 92).verdict is Verdict.GOOD
+    top, rows = size[1] // 3, size[1] // 8
+    picture[top : top + rows] = picture[top]
+    assert severity(looked_at(picture, 92), FaultKind.BLOCK_LOSS) > 0.5
+
+
+def under_a_horizon(width: int, height: int, seed: int) -> Rgb:
+    """Return leaves below a sky, none of which goes on from one row to the next."""
+    rng = np.random.default_rng(seed)
+    coarse = max(1, width // 640)
+    grain = rng.normal(0, 1, (height // coarse + 1, width // coarse + 1))
+    grain = grain.repeat(coarse, axis=0).repeat(coarse, axis=1)[:height, :width, None]
+    values = np.repeat(150 + 12 * grain, 3, axis=2)
+    top = int(height * 0.361) // 8 * 8 + 3
+    values[top:] = 90 + 25 * grain[top:]
+    return values.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("size", SIZES[:3])
+def test_what_fits_by_chance_at_some_shift_is_no_tear(size: tuple[int, int], seed: int) -> None:
+    assert looked_at(under_a_horizon(*size, seed), 92).features["tear"] < 0.04
+
+
+def test_a_torn_horizon_is_a_tear() -> None:
+    picture = np.array(day())
+    picture[333:] = np.roll(under_a_horizon(WIDTH, HEIGHT, 1)[333:] // 2 + picture[333:] // 2, 200, axis=1)
+    assert looked_at(picture).features["tear"] > 0.1
+
+
+def test_colours_that_change_places_at_a_block_are_no_lost_blocks() -> None:
+    values = pictures.scene("day", WIDTH, HEIGHT).astype(np.float32)
+    grey = values.mean(axis=2, keepdims=True)
+    picture = (grey + 3 * (values - grey)).clip(0, 255).astype(np.uint8)
+    for top in (352, 360, 368, 400):
+        exchanged = picture.copy()
+        exchanged[top:] = picture[top:, :, ::-1]
+        found = looked_at(pictures.noisy(exchanged, 1, 1))
+        assert (found.verdict, [fault.kind for fault in found.faults]) == (Verdict.SUSPECT, [FaultKind.CAST]), top
+        assert found.features["loss_excess"] > 0.05 or top > 368
+
+
+@pytest.mark.parametrize(("top", "named"), [(0.5, False), (0.51, False), (0.7, True)])
+def test_lost_blocks_elsewhere_are_told_beside_exchanged_colours(top: float, named: bool) -> None:
+    features = dict.fromkeys(DAMAGE_FEATURES, 0.0) | {"noise": 0.0, "loss_excess": 0.3, "loss_top": top}
+    exchanged = features | {"exchange": 1.2, "exchange_top": 0.5}
+    assert (FaultKind.BLOCK_LOSS in {fault.kind for fault in of_damage(exchanged)}) is named
+    assert FaultKind.BLOCK_LOSS in {fault.kind for fault in of_damage(features)}
+
+
+def test_a_few_lone_pixels_in_a_small_sharp_picture_are_no_noise() -> None:
+    small = pictures.scene("day", 640, 360).copy()
+    lone = np.random.default_rng(3).random((360, 640)) < 0.009
+    small[lone] = (small[lone].astype(np.int16) + 90).clip(0, 255)
+    for size in SIZES[:3]:
+        assert looked_at(pictures.resized(small, *size), 95).verdict is Verdict.GOOD, size
+
+
+def test_rows_that_run_on_are_told_up_to_the_last_column() -> None:
+    """Two of 1280 columns fill no block of three; without them the rims fit by 0.40."""
+    slanted = np.stack([np.roll(row, int(0.15 * number), axis=0) for number, row in enumerate(day())])
+    assert looked_at(slanted).features["slant_sure"] > 0.5
+
+
+@pytest.mark.parametrize(("blockiness", "named"), [(0.0, True), (2.0, True), (3.1, False)])
+def test_coarse_compression_needs_more_to_be_lost_blocks(blockiness: float, named: bool) -> None:
+    features = dict.fromkeys(DAMAGE_FEATURES, 0.0) | {"noise": 0.0, "loss_excess": 0.08, "blockiness": blockiness}
+    assert (FaultKind.BLOCK_LOSS in {fault.kind for fault in of_damage(features)}) is named

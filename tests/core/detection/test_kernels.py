@@ -29,13 +29,13 @@ print(json.dumps([kernels.available(), [[one.score, one.verdict] for one in foun
 def test_shrink_takes_block_means(factor: int) -> None:
     plane = np.random.default_rng(1).integers(0, 256, (factor * 20 + factor // 2, factor * 30 + 1), dtype=np.uint8)
     blocks = plane[: factor * 20, : plane.shape[1] // factor * factor].reshape(20, factor, -1, factor)
-    means = blocks.mean(axis=(1, 3)) if factor < 4 else blocks[:, ::2].mean(axis=(1, 3))
+    means = blocks.mean(axis=(1, 3)) if factor < 4 else blocks[:, [0, factor // 2]].mean(axis=(1, 3))
     shrunk = kernels.shrink(plane, factor)
     assert np.abs(shrunk - means).max() <= 0.5
 
 
 @pytest.mark.parametrize("factor", [4, 8, 12, 16])
-def test_shrink_by_fours_takes_the_means_of_every_second_row(factor: int) -> None:
+def test_shrink_by_fours_takes_the_means_of_some_rows(factor: int) -> None:
     plane = np.full((factor * 9, factor * 11), 255, dtype=np.uint8)
     assert (kernels.shrink(plane, factor) == 255).all()
     plane[:, ::2] = 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from timelapser_core.detection import Detector, Evaluation
 from timelapser_core.detection.hints import HINTS, MOST_POINTS, points
+from timelapser_core.detection.scene import measure_scene
 from timelapser_core.detection.spots import MOST_SPOTS
 from timelapser_core.models import FaultKind, Verdict
 
@@ -117,3 +118,21 @@ def test_hints_are_fewer_points_than_any_fault() -> None:
 def test_more_spots_than_can_be_are_not_counted() -> None:
     found = looked_at(dirty(pictures.scene("wall")))
     assert 0 < found.features["spots"] <= MOST_SPOTS
+
+
+@pytest.mark.parametrize(("width", "detail"), [(480, 3.0), (640, 2.585), (720, 2.415), (426, 3.0)])
+def test_detail_is_that_of_one_width_in_wider_analysis_pictures(width: int, detail: float) -> None:
+    seen = np.zeros((6, 18, 32), np.float32)
+    seen[1], seen[2] = 3, 2
+    assert measure_scene(seen, width)["detail"] == pytest.approx(detail, abs=0.001)
+
+
+def test_a_dim_picture_has_as_much_detail_with_four_times_the_pixels() -> None:
+    """Of both as many pixels are in a mean; with half of the 64 in it, half of the noise would be left."""
+    dim = (pictures.scene("dusk", 1920, 1080) // 2 + 20).astype(np.uint8)
+
+    def noise(width: int, height: int) -> float:
+        data = pictures.jpeg(pictures.noisy(pictures.resized(dim, width, height), 4, 1), 95)
+        return Detector().evaluate(data, when=WHEN).features["noise"]
+
+    assert noise(1920, 1080) == pytest.approx(noise(3840, 2160), abs=0.15)

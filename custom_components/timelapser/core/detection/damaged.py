@@ -7,8 +7,9 @@ from ..models import Fault, FaultKind
 from .ramps import CUT, HARD, SOFT_LIMIT, ramp
 
 LOSS: Final = (0.055, 0.1)
-"""Excess of broken lines. 99.7 % of clean pictures have less than 0.055, noisy ones of a small video mostly up to 0.06,
-but 0.08 where two slices of it meet; damage of a fifth of the picture has 0.1 and more."""
+"""Excess of broken lines; twice that where compression is so coarse that it says nothing else (COARSE). 99.7 % of
+clean pictures have less than 0.055, noisy ones of a small video mostly up to 0.06, but 0.08 where two slices of it
+meet; damage of a fifth of the picture has 0.1 and more."""
 STREAKS: Final = (0.0, 0.04)
 """Share of the height with streaks: 99.7 % of clean pictures have less than 0.02, a row of macroblocks 0.02 to 0.06."""
 COARSE: Final = (2.2, 3.2)
@@ -36,8 +37,13 @@ noise of 22 levels 6 to 15, of 70 levels 24 and more."""
 COARSE_GRAIN: Final = (7.5, 12.5)
 """Levels of noise on the analysis picture, for pictures that somebody enlarged: foliage reaches 7.4, noise of 70 levels
 8 and more."""
-IMPULSES: Final = (0.002, 0.008)
-"""Share of isolated pixels everywhere: foliage and rain 0.001, one dead pixel in twenty 0.01 and more."""
+IMPULSES: Final = (0.005, 0.013)
+"""Share of isolated pixels everywhere: foliage and rain 0.001, small pictures of leaves in too much light 0.007, one
+dead pixel in twenty 0.019 and more."""
+EXCHANGED: Final = 0.8
+EXCHANGED_AT: Final = 0.02
+"""Gain of exchanged colours, and share of the height within which lost blocks are nothing but that: what red and blue
+add to luma is not the same, and where colours change places at a multiple of 8 rows, that is a step on the grid."""
 
 
 NAMED: Final = 0.2
@@ -78,13 +84,23 @@ def _losses(features: Mapping[str, float], clear: float) -> Iterator[Fault]:
     """
     where = third(features["loss_top"])
     sure = SOFT_LIMIT + (CUT - SOFT_LIMIT) * clear
-    loss = ramp(features["loss_excess"], LOSS) * (sure + clear * max(0.0, features["loss_share"]))
+    excess = features["loss_excess"] / (2 - clear)
+    loss = ramp(excess, LOSS) * (sure + clear * max(0.0, features["loss_share"]))
+    if _is_exchange(features):
+        loss = 0.0
     words = f"blocks do not fit over {features['loss_line'] * 100:.0f} % of the width in the {where}"
     yield Fault(FaultKind.BLOCK_LOSS, min(1.0, loss), where, words)
     where = third(features["streak_top"])
     share = features["streak_share"] * clear
     words = f"streaks over {share * 100:.0f} % of the height from the {where} on"
     yield Fault(FaultKind.BLOCK_LOSS, min(1.0, ramp(share, STREAKS) * (CUT + share)), where, words)
+
+
+def _is_exchange(features: Mapping[str, float]) -> bool:
+    """Return whether blocks end where red and blue change places."""
+    if features.get("exchange", 0.0) < EXCHANGED:
+        return False
+    return abs(features["exchange_top"] - features["loss_top"]) <= EXCHANGED_AT
 
 
 def _shifts(features: Mapping[str, float], clear: float) -> Iterator[Fault]:

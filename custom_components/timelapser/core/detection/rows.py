@@ -35,20 +35,28 @@ STREAK_BEND: Final = 0.4
 STREAK_NOISE: Final = 0.1
 """How little may change along a streak: a part of the change across the columns, and levels. Concealment repeats or
 interpolates rows; fences, grass and walls have their noise."""
-LIVELY: Final = 0.4
-"""Levels of change across the columns without which a run says nothing."""
+LIVELY: Final = (0.4, 0.6)
+"""Levels of change across the columns without which a run says nothing, and under which it says little: half a level is
+rounding, which a low bitrate draws out into lines of its own."""
 CLEAREST: Final = 6.0
 """Levels that a change across counts for at most, so that a sharp edge may not bend more than others."""
 LIVELY_SHARE: Final = 0.3
 """Share of the runs of a row that must say something: a door frame before a plain wall does not make a row."""
 STREAKED: Final = 0.7
 """Share of those that must go on."""
+USUAL: Final = 0.25
+USUAL_EXCESS: Final = 0.45
+"""And so much more than in the quarter of the rows in which fewest do: in the dark, and where a low bitrate or a shake
+has flattened everything, half of the runs go on by chance in every row, and now and then 0.7 to 0.8 of a few."""
+SURELY_STREAKED: Final = 0.8
+"""Share from which a row is streaked whatever the others are, and however faint: most of the picture may be."""
 
 ROW_FEATURES: Final[Mapping[str, str]] = {
     "band_count": "bands of noise across the picture, each up to 7 rows of 720 thick",
     "band_share": "share of the height that they take up, 0..1",
     "band_top": "where the first one lies, share of the height, 0..1",
-    "streak_share": "longest part of the height in which columns go on unchanged or evenly 12 rows up and down, 0..1",
+    "streak_share": "longest part of the height in which columns go on unchanged or evenly 12 rows up and down, more "
+    "of them than do in the picture by chance, 0..1",
     "streak_top": "where it begins, share of the height, 0..1",
 }
 """The measurements of rows."""
@@ -73,9 +81,7 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     if height <= 4 * thick or not sample:
         return {"band_count": 0.0, "band_share": 0.0, "band_top": 0.0}
     parts = luma[:, : section * SECTIONS].reshape(height, SECTIONS, section)
-    middle = parts[:, :, (section - sample) // 2 :][:, :, :sample]
-    # What is taken of a section is copied as one item, as pixel by pixel takes twice as long.
-    pixels = np.ascontiguousarray(middle.view(f"V{sample}")).view(np.uint8).reshape(-1)
+    pixels = parts[:, :, (section - sample) // 2 :][:, :, :sample].reshape(-1)
     steps = np.zeros_like(pixels)
     np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
     steps[sample - 1 :: sample] = 0
@@ -120,10 +126,9 @@ def _streaks(runs: NDArray[np.int16]) -> dict[str, float]:
     for reach in (STREAK_REACH - 1, STREAK_REACH):
         above, below = (rows[STREAK_REACH + way * reach :][:count] for way in (-1, 1))
         np.maximum(bends, np.abs(middle - (above + below) / 2), out=bends)
-    lively = across >= LIVELY
-    even = lively & (bends[:, 1:-1] <= STREAK_BEND * np.clip(across, 0, CLEAREST) + STREAK_NOISE)
-    said = kernels.counts(lively)
-    begins, ends = _stretches((said >= LIVELY_SHARE * across.shape[1]) & (kernels.counts(even) >= STREAKED * said))
+    even = bends[:, 1:-1] <= STREAK_BEND * np.clip(across, 0, CLEAREST) + STREAK_NOISE
+    faint, clear = (_telling(across >= least, even) for least in LIVELY)
+    begins, ends = _stretches((faint >= SURELY_STREAKED) | (clear >= _streaked(clear)))
     if not begins.size:
         return {"streak_share": 0.0, "streak_top": 0.0}
     longest = int((ends - begins).argmax())
@@ -131,3 +136,21 @@ def _streaks(runs: NDArray[np.int16]) -> dict[str, float]:
         "streak_share": int((ends - begins)[longest]) * step / height,
         "streak_top": int(begins[longest]) * step / height,
     }
+
+
+def _telling(lively: NDArray[np.bool_], even: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return for each row which share of the runs that say something go on; -1 where too few do."""
+    said = kernels.counts(lively)
+    shares: NDArray[np.float64] = kernels.counts(lively & even) / np.maximum(1, said)
+    shares[said < LIVELY_SHARE * lively.shape[1]] = -1
+    return shares
+
+
+def _streaked(shares: NDArray[np.float64]) -> float:
+    """Return the share from which a row is streaked, beside those of all rows that say something."""
+    telling = shares[shares >= 0]
+    if not telling.size:
+        return STREAKED
+    rank = int(USUAL * (telling.size - 1))
+    usual = float(np.partition(telling, rank)[rank])
+    return max(STREAKED, min(SURELY_STREAKED, usual + USUAL_EXCESS))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..models import Light
 from . import kernels
 from .decode import Planes
-from .features import Measured, sampled
+from .features import ANALYSIS_WIDTH, Measured, sampled
 
 type Map = NDArray[np.float32]
 """(6, 18, 32): luma, detail of three octaves (log2), Cb and Cr less 128."""
@@ -42,10 +42,12 @@ _FEW_PIXELS: Final = 16_000
 FAINT_QUANTILE: Final = 0.75
 """Place among the cells' detail that tells whether a picture has any."""
 SMOOTH: Final = 1.3
-"""Detail (log2 of levels, octave 1) under which a cell shows nothing: what sensor noise alone leaves."""
+"""Detail (log2 of levels, octave 1 of ANALYSIS_WIDTH) under which a cell shows nothing: what sensor noise alone
+leaves."""
 
 SCENE_FEATURES: Final[Mapping[str, str]] = {
-    "detail": "detail (log2 of levels, octave 1) that three quarters of the parts of the view do not exceed",
+    "detail": "detail (log2 of levels, octave 1; of wider analysis pictures at a width of 480) that three quarters of "
+    "the parts of the view do not exceed",
     "smooth_share": "share of the parts of the view whose detail is under 1.3, 0..1",
     "smooth_luma": "their mean luma; 0 without any",
     "smooth_darker": "levels by which they are darker than all others; 0 where there are none of the one or the other",
@@ -123,9 +125,12 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
     return means
 
 
-def measure_scene(seen: Map) -> dict[str, float]:
-    """Measure a map; every key of SCENE_FEATURES is in the result."""
+def measure_scene(seen: Map, width: int) -> dict[str, float]:
+    """Measure the map of an analysis picture of so many pixels' width; every key of SCENE_FEATURES is in the result."""
     detail, luma = seen[DETAIL][0], seen[LUMA]
+    if width > ANALYSIS_WIDTH:
+        # What lies between the octaves is what a picture of ANALYSIS_WIDTH has in its first.
+        detail = detail + (seen[DETAIL][1] - detail) * np.float32(math.log2(width / ANALYSIS_WIDTH))
     smooth = detail < SMOOTH
     share = int(np.count_nonzero(smooth)) / smooth.size
     level = float(luma[smooth].mean()) if share else 0.0

@@ -39,6 +39,10 @@ FAR: Final = 4
 """Analysis columns from which a shift is one."""
 FARTHEST: Final = 0.4
 """Share of the width up to which rows are shifted; further away, texture fits by chance."""
+CHANCE: Final = 2.0
+"""Standard deviations of the correlation over all shifts by which the rows on each side must fit among themselves
+better than by chance: foliage below a horizon is not its own continuation from row to row, and fits anywhere a little,
+at another shift in each size of the picture."""
 SPIKE: Final = 6
 """Times the spread of a row's steps that a single one counts for at most."""
 
@@ -72,7 +76,8 @@ COLOUR_LEAST: Final = 0.1
 
 SHIFT_FEATURES: Final[Mapping[str, str]] = {
     "tear": "how much better the rows below a break fit when shifted, in correlation, at most that of the rows on each "
-    "side of it among themselves, less where not half of the width jumps, less that of the next best break, 0..1",
+    "side of it among themselves less 2 standard deviations of chance, less where not half of the width jumps, less "
+    "that of the next best break, 0..1",
     "tear_shift": "that shift, share of the width, -0.4..0.4",
     "tear_top": "where the break lies, share of the height, 0..1",
     "slant": "columns per row by which all rows are shifted; looked for where the rims meet, else 0",
@@ -95,7 +100,11 @@ def measure_shifts(
     Every key of SHIFT_FEATURES is in the result.
     """
     factor = max(1, round(planes.luma.shape[1] / analysis.shape[1]))
-    return _tear(planes.luma, runs, flat, factor) | _shear(analysis) | _colour(analysis, planes)
+    return (
+        _tear(planes.luma, runs, flat, factor)
+        | _shear(analysis, _rim(planes.luma, analysis, factor))
+        | _colour(analysis, planes)
+    )
 
 
 class _Seams(NamedTuple):
@@ -144,9 +153,9 @@ def _tear(luma: NDArray[np.uint8], runs: NDArray[np.int16], flat: NDArray[np.boo
     if not apart:
         return _NO_TEAR
     beside = seams.fits(np.concatenate((higher[apart], below[apart])), np.concatenate((above[apart], lower[apart])))
-    whole = np.minimum(*_in_place(beside).reshape(2, -1)).tolist()
+    whole = np.minimum(*_in_place(beside).reshape(2, -1)) - CHANCE * across[apart].std(axis=1)
     found = [(0.0, 0.0, 0)]
-    for at, most in zip(apart, whole, strict=True):
+    for at, most in zip(apart, whole.tolist(), strict=True):
         tear = min(float(gains[at]), most) * min(1.0, float(widths[at]) / TORN_WIDTH)
         found.append((tear, shifts[at] / across.shape[1], int(rows[at])))
     tear, shift, row = max(found)
@@ -166,15 +175,18 @@ def _torn(
     def beside[T: np.generic](rows: NDArray[T], by: int) -> NDArray[T]:
         return rows[margin + by * unit :][:count]
 
+    here = beside(jumps, 0)
+    places = np.flatnonzero(kernels.counts(here > JUMP_EXCESS * RUN) / jumps.shape[1] >= TORN_LEAST)
     around = np.maximum(beside(jumps, -2), beside(jumps, -3))
     np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
-    around += around // 2 + JUMP_EXCESS * RUN
-    torn = beside(jumps, 0) > around
+    torn = here > around + around // 2 + JUMP_EXCESS * RUN
     torn &= ~(beside(flat, 0) | beside(flat, 1))
-    widths = kernels.counts(torn) / jumps.shape[1]
-    rows = np.flatnonzero(widths >= TORN_LEAST)
-    rows = rows[np.argsort(widths[rows], kind="stable")[-CANDIDATES:]]
-    return rows + margin, widths[rows]
+    widths = kernels.counts(torn)[places] / jumps.shape[1]
+    if widths.max(initial=0) < TORN_LEAST:
+        return places[:0], widths[:0]
+    widest = np.argsort(widths)[-CANDIDATES:]
+    widest = widest[widths[widest] >= TORN_LEAST]
+    return places[widest] + margin, widths[widest]
 
 
 def _alike(one: float, other: float) -> bool:
@@ -217,12 +229,25 @@ def _best(fits: NDArray[np.floating], least: int, most: int) -> int:
     return right if fits[right] >= fits[left] else left
 
 
-def _shear(analysis: NDArray[np.uint8]) -> dict[str, float]:
-    """Measure whether rows of a wrong length run on from one rim into the other, and the slant that this makes."""
+def _rim(luma: NDArray[np.uint8], analysis: NDArray[np.uint8], factor: int) -> Rows:
+    """Return the last two analysis columns of the whole picture: what does not fill a block is left out on the left."""
+    if luma.shape[1] == analysis.shape[1] * factor:
+        return analysis[:, -2:].astype(np.float32)
+    blocks = luma[: analysis.shape[0] * factor, -2 * factor :].reshape(-1, factor, 2, factor)
+    columns: Rows = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return columns
+
+
+def _shear(analysis: NDArray[np.uint8], rim: Rows) -> dict[str, float]:
+    """Measure whether rows of a wrong length run on from one rim into the other, and the slant that this makes.
+
+    ``rim`` are the last two columns, up to the picture's own end.
+    """
     width = analysis.shape[1]
     half, quarter = width // 2, width // 4
-    places = [0, 1, width - 2, width - 1, quarter, quarter + half, quarter // 2, quarter // 2 + half]
-    left, inner_left, inner_right, right, *others = np.ascontiguousarray(analysis[:, places].T).astype(np.float32)
+    places = [0, 1, quarter, quarter + half, quarter // 2, quarter // 2 + half]
+    left, inner_left, *others = np.ascontiguousarray(analysis[:, places].T).astype(np.float32)
+    inner_right, right = np.ascontiguousarray(rim.T)
     none = {"slant": 0.0, "slant_sure": 0.0}
     beside = float(np.abs(left - inner_left).mean() + np.abs(right - inner_right).mean()) / 2
     across = float(np.abs(left - right).mean())
