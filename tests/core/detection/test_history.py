@@ -463,6 +463,16 @@ def test_fog_by_night_is_no_darker_than_the_night(level: float, bad: bool) -> No
     assert (worst(judgement) > 0.5) is bad
 
 
+@pytest.mark.parametrize(("elsewhere", "bad"), [(False, False), (True, True)])
+def test_fog_by_day_leaves_things_where_they_are(elsewhere: bool, bad: bool) -> None:
+    """A camera that looks at something pale now shows as little detail, but not of the same things."""
+    shown = veiled(130, 1.6)
+    if elsewhere:
+        shown[DETAIL] = shown[DETAIL, :, ::-1]
+    judgement = judge(taught(seen_map(120, 4.2), light=Light.DAY), seen(shown, 40, Light.DAY, 30), sound=True)
+    assert (worst(judgement) > 0.5) is bad
+
+
 @pytest.mark.parametrize(("left", "relit"), [(0.8, True), (0.35, False)])
 def test_a_lamp_that_goes_out_leaves_the_shapes_of_the_scene(left: float, relit: bool) -> None:
     dim = seen_map(40)

@@ -79,6 +79,9 @@ MOST_LOST: Final = 1.1
 """Octaves that the rest of the picture may lose meanwhile, to fog."""
 COVERED_DARKER: Final = 0.6
 """Octaves of light that it takes away as well; mist lets the light through."""
+FOG_LIKENESS: Final = 0.25
+"""Correlation with the usual detail that fog leaves but by night: on the tuning scenes 0.46 and more, where a turned
+camera looks at what is paler than before about 0. What fog and noise leave of a night may be like nothing."""
 _HAZY: Final = (FaultKind.FILM, FaultKind.COVERED, FaultKind.DIRT)
 """Faults that take away detail, as fog does."""
 _OVER_ALL: Final = (FaultKind.BLUR, FaultKind.FILM, FaultKind.CAST, FaultKind.BRIGHT, FaultKind.DARK, FaultKind.NOISE)
@@ -144,7 +147,8 @@ def judge(normal: Normal, seen: Seen, *, sound: bool) -> Judgement:
     else:
         if _may_pass(departure):
             faults = _doubting(faults, _IN_PLACES)
-        if _is_bad(faults, _HAZY) and may_be_fog(seen.map, best.mean):
+        in_place = seen.light is Light.NIGHT or departure.likeness >= FOG_LIKENESS
+        if _is_bad(faults, _HAZY) and in_place and may_be_fog(seen.map, best.mean):
             faults = _doubting(faults, _HAZY)
         if young:
             faults = _doubting(faults, _OF_WEATHER)
