@@ -89,10 +89,16 @@ def test_frames(data: dict[str, Any], limits: Limits) -> None:
         ({"adaptive": True}, Bounds(slowest=4, fastest=1)),
         ({"adaptive": True, "slowest": 16}, Bounds(slowest=16, fastest=1)),
         ({"adaptive": True, "slowest": 1, "fastest": 4}, Bounds(slowest=1, fastest=4)),
+        ({"adaptive": True, "glance": False}, Bounds(glance=False)),
     ],
 )
 def test_adaptive_interval(data: dict[str, Any], bounds: Bounds | None) -> None:
-    assert bounds_from(data) == bounds
+    assert bounds_from(data, battery=False) == bounds
+
+
+def test_a_camera_on_a_battery_takes_no_looks_in_between() -> None:
+    assert bounds_from({"adaptive": True, "slowest": 16}, battery=True) == Bounds(slowest=16, glance=False)
+    assert bounds_from({}, battery=True) is None
 
 
 @pytest.mark.parametrize(("data", "current"), [({}, False), ({"purge_current": True}, True)])

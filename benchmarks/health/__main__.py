@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import json
 from pathlib import Path
 import sys
+from typing import Any
 
 from benchmarks.common.page import NoMarksError
 from benchmarks.corpus.sources import Split
@@ -27,13 +28,19 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="two sites and a few days: to see that it runs")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes")
     parser.add_argument("--adaptive", type=int, default=ADAPTIVE, metavar="N", help="scenes for the adaptive interval")
+    parser.add_argument("--adaptive-only", action="store_true", help="nothing but the adaptive interval")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page, between its marks")
     options = parser.parse_args(given)
+    if options.adaptive_only and options.page:
+        parser.error("the page is of the month")
+    found: dict[str, Any] = {}
     try:
-        work = jobs(options.split, 2, QUICK_DAYS) if options.quick else jobs(options.split, options.seeds, options.days)
-        month = measure(work, options.jobs)
-        show(month)
-        found = to_json(month)
+        seeds, days = (2, QUICK_DAYS) if options.quick else (options.seeds, options.days)
+        work = jobs(options.split, seeds, days)
+        if not options.adaptive_only:
+            month = measure(work, options.jobs)
+            show(month)
+            found = to_json(month)
         from . import adaptive  # noqa: PLC0415 - it draws, and the processes above must not inherit its OpenCV
 
         print("\nadaptive interval: two days at 5 minutes, 4 times as long at the slowest")

@@ -14,7 +14,7 @@ from benchmarks.corpus.light import Plane, Rng, figure, picture, placed, randomn
 from benchmarks.corpus.sequences import BEGIN, SPELL, STEP, World, elevation
 from benchmarks.corpus.sources import SCENES, Place, Scene, load
 from benchmarks.corpus.where import FILES
-from custom_components.timelapser.core.adaptive import Bounds, Course, is_used, pace_of
+from custom_components.timelapser.core.adaptive import Bounds, Course, is_glanced, is_used, pace_of
 from custom_components.timelapser.core.detection import Baseline, Detector
 from custom_components.timelapser.core.detection.light import CIVIL_DUSK, HIGH_SUN
 from custom_components.timelapser.core.models import PaceReason, SceneContext
@@ -32,8 +32,9 @@ SEEN: Final = 8.0
 """Levels by which one of them has to differ before anybody would miss it."""
 BOUNDS: Final = Bounds()
 """The limits that the form offers."""
-FIXED, SUN, ADAPTIVE = "fixed", "by the sun", "adaptive"
-"""The rules; the one by the sun takes every fourth slot while it is over 6 degrees below the horizon."""
+FIXED, SUN, BLIND, ADAPTIVE = "fixed", "by the sun", "no looks in between", "adaptive"
+"""The rules; the one by the sun takes every fourth slot while it is over 6 degrees below the horizon, and the third is
+the adaptive interval that passes slots over unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Result:
     rule: str
     slots: int = 0
     captured: int = 0
+    fetched: int = 0
     lost: dict[str, Lost] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -103,6 +105,7 @@ class Result:
         """Take in what it did on another scene."""
         self.slots += other.slots
         self.captured += other.captured
+        self.fetched += other.fetched
         self.reasons += other.reasons
         for kind, lost in other.lost.items():
             self.lost[kind] = self.lost.get(kind, Lost()) + lost
@@ -194,32 +197,46 @@ def by_the_sun(slot: int) -> bool:
     return elevation(moment(slot)) >= CIVIL_DUSK or slot % BOUNDS.slowest == 0
 
 
-def adaptive(film: Film) -> Iterator[tuple[int, PaceReason]]:
-    """Yield the slots that the adaptive interval captures, and why it came to them."""
+@dataclass(slots=True)
+class Watch:
+    """What the adaptive interval did: why it came to the slots that it captured, and how many pictures it fetched."""
+
+    captured: dict[int, PaceReason] = field(default_factory=dict)
+    fetched: int = 0
+
+
+def watched(film: Film, bounds: Bounds) -> Watch:
+    """Let the adaptive interval go through a film, by the product's own decisions."""
     detector, baseline, course = Detector(), Baseline.empty(), Course()
+    watch = Watch()
     since = moment(-1)
     for slot in range(SLOTS):
         at = moment(slot)
         sun = elevation(at)
-        pace = pace_of(BOUNDS, course, degraded=False, sun_elevation=sun)
-        if not is_used(INTERVAL / BOUNDS.fastest, at, pace, since=since, tz=UTC):
+        grid = INTERVAL / bounds.fastest
+        pace = pace_of(bounds, course, degraded=False, sun_elevation=sun)
+        glance = not is_used(grid, at, pace, since=since, tz=UTC)
+        if glance and not is_glanced(bounds, grid, at, pace, UTC):
             continue
-        yield slot, pace.reason
-        since = at
+        watch.fetched += 1
         found = detector.evaluate(
             film.picture(slot), when=at, baseline=baseline, context=SceneContext(sun_elevation=sun)
         )
         baseline = found.baseline
-        first = baseline.first
-        kept = found.verdict.kept
-        course = course.after(kept=kept)
-        if kept and first is not None:
+        first = baseline.first if found.verdict.kept else None
+        course = course.after(kept=first is not None)
+        if glance and (first is None or not course.is_change(first.sample)):
+            continue
+        watch.captured[slot] = pace.reason
+        since = at
+        if first is not None:
             course = course.seeing(first.sample, found.light)
+    return watch
 
 
 def judged(film: Film, rule: str, captured: set[int]) -> Result:
     """Return what a rule saved and lost; a slot in which several things go on counts for each."""
-    result = Result(rule, SLOTS, len(captured))
+    result = Result(rule, SLOTS, len(captured), len(captured))
     for period in film.periods:
         missing = [slot not in captured for slot in period.slots]
         onset = missing.index(False) if False in missing else len(missing)
@@ -234,20 +251,23 @@ def measure(split: str, count: int) -> list[Result]:
     scenes = [scene for scene in SCENES if scene.split == split and scene.place is not Place.DARK]
     scenes = [scene for scene in scenes if (FILES / scene.path).exists()]
     count = min(count, len(scenes))
-    totals = {rule: Result(rule) for rule in (FIXED, SUN, ADAPTIVE)}
+    totals = {rule: Result(rule) for rule in (FIXED, SUN, BLIND, ADAPTIVE)}
     for number in range(count):
         film = Film(scenes[number * len(scenes) // count])
-        used = dict(adaptive(film))
         totals[FIXED].add(judged(film, FIXED, set(range(SLOTS))))
         totals[SUN].add(judged(film, SUN, {slot for slot in range(SLOTS) if by_the_sun(slot)}))
-        totals[ADAPTIVE].add(replace(judged(film, ADAPTIVE, set(used)), reasons=Counter(used.values())))
+        for rule, bounds in ((BLIND, replace(BOUNDS, glance=False)), (ADAPTIVE, BOUNDS)):
+            watch = watched(film, bounds)
+            told = judged(film, rule, set(watch.captured))
+            totals[rule].add(replace(told, fetched=watch.fetched, reasons=Counter(watch.captured.values())))
     return list(totals.values()) if count else []
 
 
 def show(results: Sequence[Result]) -> None:
     """Print what each rule saved, and what it lost of the slots in which something changed."""
     for result in results:
-        print(f"{result.rule:12} {result.captured} of {result.slots} slots captured, {100 * result.saved:.1f} % saved")
+        saved = f"{result.captured} of {result.slots} slots captured, {100 * result.saved:.1f} % saved"
+        print(f"{result.rule:20} {saved}, {result.fetched} pictures fetched")
         for kind, lost in result.lost.items():
             gone = f"{lost.at_onset:4} lost at the onset, {lost.later:4} later, at most {lost.longest} in a row"
             print(f"  {kind:14} {gone}, of {lost.slots}")

@@ -18,7 +18,8 @@ from unittest.mock import patch
 
 from benchmarks.corpus.sequences import elevation
 from custom_components.timelapser import capture
-from custom_components.timelapser.capture import Attempt, Capturer, Request
+from custom_components.timelapser.attempt import Attempt, Request
+from custom_components.timelapser.capture import Capturer
 from custom_components.timelapser.core.catalogue import Catalogue, CommitResult, queries
 from custom_components.timelapser.core.detection import Baseline
 from custom_components.timelapser.core.errors import CameraError, Code

@@ -9,9 +9,9 @@ from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
+from .attempt import Attempt
 from .bus import TRANSITION_EVENTS, attempt_events, degradation_of, forecast_event
 from .camera_state import CameraState
-from .capture import Attempt
 from .const import (
     DOMAIN,
     EVENT_FORECAST_CHANGED,

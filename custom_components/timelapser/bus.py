@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .capture import Attempt
+from .attempt import Attempt
 from .const import (
     EVENT_CAMERA_DEGRADED,
     EVENT_CAMERA_OFFLINE,
@@ -42,7 +42,7 @@ def attempt_events(attempt: Attempt) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Times are ISO 8601, durations milliseconds. A probe, which no slot asked for, has only its transition.
     """
-    if attempt.request.keep:
+    if not attempt.probe:
         yield OUTCOME_EVENTS[attempt.outcome], _outcome(attempt)
     if attempt.transition is not None:
         told = {"health": attempt.health.health, **_reason(attempt), **_still(attempt)}
@@ -81,7 +81,7 @@ def _outcome(attempt: Attempt) -> dict[str, Any]:
         "phase_ms": dict(attempt.phases),
         "tries": attempt.tries,
         "strategy": attempt.strategy,
-        "timelapse_ids": sorted(attempt.request.runs),
+        "timelapse_ids": sorted(attempt.runs),
         **_reason(attempt),
     }
     if attempt.outcome is Outcome.FAILED:

@@ -9,7 +9,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.util import dt as dt_util
 from sqlalchemy import Connection
 
-from .capture import REFUSES_STREAM, Attempt
+from .attempt import Attempt
+from .capture import REFUSES_STREAM
 from .core.acceptance import Acceptance
 from .core.catalogue import queries
 from .core.catalogue.records import CameraRow, RunRow, TimelapseRow
@@ -269,7 +270,7 @@ class CameraState:
                 reference=committed.reference,
                 acceptance=committed.acceptance,
             )
-            for timelapse_id, run_id in attempt.request.runs.items():
+            for timelapse_id, run_id in attempt.runs.items():
                 count = committed.image_counts[run_id]
                 self.runs[timelapse_id] = replace(self.runs[timelapse_id], image_count=count)
             self._follow_held(committed.held)

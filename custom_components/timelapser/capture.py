@@ -1,34 +1,28 @@
 """One attempt to fill a slot: fetch, gate, score, retry, transform, commit."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import suppress
 import json
 import logging
 import threading
-import time
 
 from homeassistant.util import dt as dt_util
 
-from .core.catalogue.records import AttemptRecord, CommitResult, FrameRecord
+from .attempt import Attempt, Request, worst_of
+from .core.catalogue.records import AttemptRecord, FrameRecord
 from .core.commit import enter, write_still
 from .core.degradation import Degradation
-from .core.detection import Baseline, Detector, Evaluation
+from .core.detection import Detector, Evaluation
 from .core.detection.verdict import Limits
 from .core.errors import CODES, Code, ImageError, TimelapserError
-from .core.health import HealthState, Transition, bad_share, evidence_of, is_lasting, observe
-from .core.hours import Gathering, Hour
+from .core.health import Transition, bad_share, evidence_of, is_lasting, observe
+from .core.hours import Hour
 from .core.layout import FramePath
 from .core.models import (
-    FaultKind,
-    FetchStrategy,
     FrameRef,
     Outcome,
     Phase,
     QualityPolicy,
-    SceneContext,
     Sensitivity,
     Verdict,
 )
@@ -48,92 +42,7 @@ REFUSES_STREAM = "refuses_stream"
 EVIDENCE_BYTES = 4096
 """How much of what is not a picture is kept, as redacted text: a login page is recognised by its head."""
 
-_FAULT_CODES: Mapping[FaultKind, Code] = {
-    FaultKind.TRUNCATED: Code.TRUNCATED,
-    FaultKind.UNDECODABLE: Code.TRUNCATED,
-    FaultKind.STALE: Code.CAMERA_STALE,
-    FaultKind.FROZEN: Code.CAMERA_STALE,
-}
-"""Codes of rejections; any other fault is ``BELOW_THRESHOLD``."""
-
 _ORDER = (Verdict.UNREADABLE, Verdict.BAD, Verdict.SUSPECT, Verdict.GOOD)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """What an attempt is for; an attempt without ``keep`` is a probe: it counts for health and stores no frame."""
-
-    cid: str
-    slot_at: datetime
-    budget_s: float
-    keep: bool
-    runs: Mapping[str, str]
-    """Run id by timelapse id."""
-    sequence: int
-    """Number that a stored still would have among those of the camera."""
-    health: HealthState
-    baseline: Baseline | None
-    context: SceneContext
-    gathering: Gathering = field(default_factory=Gathering)
-    """The pictures of the hour that is under way."""
-    missed: tuple[int, datetime] | None = None
-    """Slots that passed unfilled and are not written yet, and the instant up to which they are all."""
-
-
-@dataclass(kw_only=True, slots=True)
-class Attempt:
-    """What happened in an attempt."""
-
-    request: Request
-    started_at: datetime
-    health: HealthState
-    outcome: Outcome = Outcome.FAILED
-    code: Code | None = None
-    phase: Phase | None = None
-    tries: int = 0
-    strategy: FetchStrategy | None = None
-    fetched: Fetched | None = None
-    evaluation: Evaluation | None = None
-    detail: str = ""
-    """What the error said of itself: a class, a redacted text."""
-    evidence: str = ""
-    """The head of what was fetched and is not a picture, as redacted text."""
-    phases: dict[str, float] = field(default_factory=dict)
-    """Milliseconds by phase, summed over the tries."""
-    duration_ms: int = 0
-    transition: Transition | None = None
-    frame: FrameRef | None = None
-    committed: CommitResult | None = None
-    gathering: Gathering = field(default_factory=Gathering)
-    """What the pictures of the hour are with this one."""
-
-    @property
-    def kept(self) -> bool:
-        """Return whether there is a picture to store."""
-        return self.request.keep and self.fetched is not None and self.evaluation is not None
-
-    @contextmanager
-    def timed(self, phase: Phase) -> Iterator[None]:
-        """Add the time of a block to its phase."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.phases[phase] = round(self.phases.get(phase, 0.0) + (time.perf_counter() - started) * 1000, 1)
-
-    def adopt(self, fetched: Fetched, evaluation: Evaluation) -> None:
-        """Take a scored picture as the best of the attempt."""
-        self.fetched, self.evaluation, self.strategy = fetched, evaluation, fetched.evidence.strategy
-        if evaluation.verdict.kept:
-            self.outcome, self.code, self.phase = Outcome.CAPTURED, None, None
-            return
-        worst = _worst(evaluation)
-        code = _FAULT_CODES.get(worst, Code.BELOW_THRESHOLD) if worst else Code.BELOW_THRESHOLD
-        self.outcome, self.code, self.phase = Outcome.REJECTED, code, Phase.SCORE
-
-    def fail(self, err: TimelapserError) -> None:
-        """Note the error that the attempt ends with unless a later try succeeds."""
-        self.outcome, self.code, self.phase, self.detail = Outcome.FAILED, err.code, err.phase, err.text
 
 
 def detector_for(policy: QualityPolicy) -> Detector:
@@ -162,6 +71,7 @@ class Capturer:
     async def async_attempt(self, request: Request) -> Attempt:
         """Make an attempt and commit its result; it never raises for what a camera, picture or disk does."""
         attempt = await self.async_look(request)
+        attempt.runs = request.takers(attempt.evaluation)
         attempt.health, attempt.transition = observe(
             request.health, evidence_of(attempt.outcome, attempt.code), dt_util.utcnow(), self._policy
         )
@@ -284,11 +194,11 @@ class Capturer:
     def _write(self, attempt: Attempt) -> FrameRecord | None:
         """Write the picture of the attempt in its folder, if one is to be kept."""
         request, fetched, evaluation = attempt.request, attempt.fetched, attempt.evaluation
-        if not request.keep or fetched is None or evaluation is None:
+        if attempt.probe or fetched is None or evaluation is None:
             return None
         note = FrameNote(
             camera_id=self._camera_id,
-            run_ids=tuple(request.runs.values()),
+            run_ids=tuple(attempt.runs.values()),
             captured_at=fetched.captured_at,
             slot_at=request.slot_at,
             sequence=request.sequence,
@@ -326,16 +236,16 @@ class Capturer:
             tries=attempt.tries,
             score=evaluation.score if evaluation else None,
             phases=attempt.phases,
-            run_ids=tuple(request.runs.values()),
+            run_ids=tuple(attempt.runs.values()),
             frame=frame,
-            probe=not request.keep,
+            probe=attempt.probe,
             evidence=attempt.evidence or None,
             health=json.dumps(attempt.health.to_dict()),
             baseline=evaluation.baseline.passing().to_bytes() if evaluation else None,
             normal=_new_normal(attempt),
             strategy_note=REFUSES_STREAM if self._fetcher.refused else None,
             degradation=_degradation(attempt) if attempt.transition is Transition.DEGRADED else None,
-            cause=_worst(evaluation) if attempt.outcome is not Outcome.CAPTURED else None,
+            cause=worst_of(evaluation) if attempt.outcome is not Outcome.CAPTURED else None,
             transition=attempt.transition,
             missed=request.missed,
             hold=self._policy.pause_when_degraded,
@@ -373,13 +283,6 @@ def _degradation(attempt: Attempt) -> Degradation:
         code=attempt.code,
         faults=tuple(fault.kind for fault in sorted(faults, key=lambda fault: -fault.severity)),
     )
-
-
-def _worst(evaluation: Evaluation | None) -> FaultKind | None:
-    """Return the kind of the worst fault, if there is any."""
-    faults = evaluation.faults if evaluation else ()
-    worst = max(faults, key=lambda fault: fault.severity, default=None)
-    return None if worst is None else worst.kind
 
 
 def _rank(evaluation: Evaluation) -> tuple[int, float]:

@@ -15,15 +15,16 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
 from .announcer import Announcer
+from .attempt import Attempt, Request
 from .bus import describe
 from .camera_issues import CameraIssues
 from .camera_state import CameraState
-from .capture import Attempt, Capturer, Request
-from .const import CONF_CAMERA, DOMAIN, EVENT_RUN_STARTED, SUBENTRY_TIMELAPSE
+from .capture import Capturer
+from .const import CONF_BATTERY, CONF_CAMERA, DOMAIN, EVENT_RUN_STARTED, SUBENTRY_TIMELAPSE
 from .core.catalogue.records import RunRow
 from .core.errors import Code, TimelapserError
 from .core.health import HealthState, reset_quality
-from .core.models import IncidentEnd, Outcome, Reason, SceneContext
+from .core.models import IncidentEnd, Outcome, SceneContext
 from .core.readiness import StorageState
 from .core.ulid import new_ulid
 from .engine import Engine
@@ -53,15 +54,6 @@ STOP_WAIT_S = 4.0
 """Seconds that stopping waits for a running attempt and for the thread of its stream read; both are back before that,
 unless a server answers by the byte."""
 
-_MISSED_REASONS = (
-    Reason.CAMERA_REMOVED,
-    Reason.CAMERA_OFF,
-    Reason.BACKOFF,
-    Reason.STORAGE_FULL,
-    Reason.STORAGE_UNAVAILABLE,
-)
-"""Reasons that leave a gap in a timelapse; the others are what the user asked for."""
-
 
 class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     """Runs the schedule of one camera; pushes, never polls."""
@@ -76,7 +68,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         self.policy = policy_from(entry.options)
         self._basis = reload_basis(entry)
         timelapses = entry.get_subentries_of_type(SUBENTRY_TIMELAPSE)
-        bounds = {item.subentry_id: bounds for item in timelapses if (bounds := bounds_from(item.data))}
+        battery = bool(entry.data.get(CONF_BATTERY))
+        bounds = {item.subentry_id: found for item in timelapses if (found := bounds_from(item.data, battery=battery))}
         schedules = {item.subentry_id: schedule_from(item.data) for item in timelapses}
         self.state = CameraState(
             engine, entry, entry.data[CONF_CAMERA], {item.subentry_id: item.title for item in timelapses}
@@ -197,22 +190,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
         )
 
     async def _async_tick(self) -> None:
-        """Fill the due slots with one attempt, or probe, or only note the reasons; then arm the timer again."""
+        """Fill the due slots with one attempt, or look, or only note the reasons; then arm the timer again."""
         now = dt_util.utcnow()
         due = self.planner.due(now)
         self._ticking = True
         try:
             self._lookout.begin(now)
             await self._async_storage_state()
-            reasons = {timelapse_id: self._gate.decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
-            ready = [timelapse_id for timelapse_id, reason in reasons.items() if reason is Reason.READY]
-            if self.source.entity is None and self._gate.in_grace(now):
-                self.planner.missed += len(ready)
-                ready = []
-            self.planner.missed += sum(reason in _MISSED_REASONS for reason in reasons.values())
-            if ready:
-                slots = [due[timelapse_id] for timelapse_id in ready]
-                await self._async_attempt(max(slot.at for slot in slots), ready, attempt_budget(slots, now))
+            ready, glances = self._gate.admit(due, now), self._gate.glances(now)
+            if slots := [*ready.values(), *glances.values()]:
+                at, budget_s = max(slot.at for slot in slots), attempt_budget(slots, now)
+                await self._async_attempt(at, ready, budget_s, keep=bool(ready), glances=glances)
             elif self._lookout.due(now):
                 await self._async_attempt(now, [], MIN_BUDGET_S, keep=False)
         except TimelapserError as err:
@@ -237,19 +225,20 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
     async def _async_attempt(
         self,
         slot_at: datetime,
-        timelapse_ids: list[str],
+        timelapse_ids: Iterable[str],
         budget_s: float,
         *,
         keep: bool = True,
+        glances: Iterable[str] = (),
         parent: Context | None = None,
     ) -> Attempt:
-        """Make one attempt for all timelapses that are due, and tell of it."""
+        """Make one attempt for all timelapses that are due or glance, and tell of it."""
         async with self.turns.taken():
-            request = self._request(slot_at, timelapse_ids, budget_s, keep=keep)
+            request = self._request(slot_at, timelapse_ids, budget_s, keep=keep, glances=glances)
             attempt = await self.turns.async_run(self._capturer.async_attempt(request))
             self.state.adopt(attempt)
             self._lookout.note(attempt, self.policy)
-            self.planner.pacer.note(timelapse_ids, attempt.evaluation)
+            self.planner.pacer.note(attempt.runs, attempt.evaluation)
             self.announcer.attempt(attempt, parent)
             self._storage_watch.note(attempt.code)
             if attempt.committed is not None:
@@ -265,7 +254,15 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             self.announcer.held(run, cid, parent)
             self.async_run_changed(run.timelapse_id)
 
-    def _request(self, slot_at: datetime, timelapse_ids: list[str], budget_s: float, *, keep: bool) -> Request:
+    def _request(
+        self,
+        slot_at: datetime,
+        timelapse_ids: Iterable[str],
+        budget_s: float,
+        *,
+        keep: bool,
+        glances: Iterable[str] = (),
+    ) -> Request:
         """Return what an attempt starts from."""
         now = dt_util.utcnow()
         return Request(
@@ -275,13 +272,14 @@ class CameraCoordinator(DataUpdateCoordinator[CameraSnapshot]):
             keep=keep,
             runs={
                 timelapse_id: self.state.runs[timelapse_id].id
-                for timelapse_id in timelapse_ids
+                for timelapse_id in (*timelapse_ids, *glances)
                 if self.state.recording(timelapse_id)
             },
             sequence=self.state.row.captured + self.state.row.rejected + 1,
             health=self.state.health,
             baseline=self.state.baseline,
             gathering=self.state.gathering,
+            glances={timelapse_id: self.planner.pacer.courses[timelapse_id] for timelapse_id in glances},
             missed=self.planner.owed(),
             context=SceneContext(sun_elevation=sun_elevation(self.hass, now), expected_size=self.state.size),
         )

@@ -30,6 +30,7 @@ from .const import (
     CONF_BYTE_BUDGET,
     CONF_CAMERA,
     CONF_FASTEST,
+    CONF_GLANCE,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -264,6 +265,7 @@ def timelapse_schema(interval: str) -> vol.Schema:
                     translation_key="fastest",
                 )
             ),
+            vol.Required(CONF_GLANCE, default=Bounds().glance): BooleanSelector(),
             vol.Required(CONF_WINDOW, default=WindowKind.ALWAYS.value): SelectSelector(
                 SelectSelectorConfig(
                     options=[kind.value for kind in WindowKind],

@@ -6,8 +6,8 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from .announcer import Announcer
+from .attempt import Attempt
 from .camera_state import CameraState
-from .capture import Attempt
 from .core.errors import TimelapserError
 
 _LOGGER = logging.getLogger(__name__)

@@ -1,17 +1,28 @@
 """What may be captured at an instant, and why the rest may not."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from .camera_state import CameraState
 from .core.models import Reason, RunState
 from .core.readiness import Facts, StorageState, decide
+from .core.schedule import NextSlot
 from .fetch import SourceCamera
 from .lookout import Rhythm
 from .planner import Planner
 
 START_GRACE: Final = timedelta(seconds=120)
 """Time after the start in which a camera that is not loaded yet is no failure."""
+
+_MISSED_REASONS: Final = (
+    Reason.CAMERA_REMOVED,
+    Reason.CAMERA_OFF,
+    Reason.BACKOFF,
+    Reason.STORAGE_FULL,
+    Reason.STORAGE_UNAVAILABLE,
+)
+"""Reasons that leave a gap in a timelapse; the others are what the user asked for."""
 
 
 class Gatekeeper:
@@ -45,6 +56,26 @@ class Gatekeeper:
     def reasons(self, now: datetime) -> dict[str, Reason]:
         """Return what holds for each timelapse at an instant."""
         return {timelapse_id: self.decide(timelapse_id, now) for timelapse_id in self._planner.schedules}
+
+    def admit(self, due: Mapping[str, NextSlot], now: datetime) -> dict[str, NextSlot]:
+        """Return the due slots that are filled; what of the others leaves a gap counts as missed."""
+        reasons = {timelapse_id: self.decide(timelapse_id, slot.at) for timelapse_id, slot in due.items()}
+        ready = {timelapse_id: due[timelapse_id] for timelapse_id, reason in reasons.items() if reason is Reason.READY}
+        self._planner.missed += sum(reason in _MISSED_REASONS for reason in reasons.values())
+        if self._still_loading(now):
+            self._planner.missed += len(ready)
+            return {}
+        return ready
+
+    def glances(self, now: datetime) -> dict[str, NextSlot]:
+        """Return the slots that are looked at now although they are passed over."""
+        if self._still_loading(now):
+            return {}
+        glances = self._planner.glances_due(now)
+        return {key: slot for key, slot in glances.items() if self.decide(key, slot.at) is Reason.READY}
+
+    def _still_loading(self, now: datetime) -> bool:
+        return self._source.entity is None and self.in_grace(now)
 
     def in_grace(self, now: datetime) -> bool:
         """Return whether cameras may still be loading."""

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
+from .attempt import Attempt
 from .camera_state import CameraState
-from .capture import Attempt
 from .const import CONF_BATTERY
 from .core.health import PROBE_FIRST, entity_available, evidence_of
 from .core.models import QualityPolicy

@@ -1,6 +1,6 @@
 """How often a camera's adaptive timelapses capture: what each has seen, and the pace that follows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from homeassistant.core import HomeAssistant
@@ -18,28 +18,28 @@ class Pacer:
         self.bounds = bounds
         self._hass = hass
         self._degraded = degraded
-        self._courses = {timelapse_id: Course() for timelapse_id in bounds}
+        self.courses = {timelapse_id: Course() for timelapse_id in bounds}
 
-    def note(self, timelapse_ids: Iterable[str], evaluation: Evaluation | None) -> None:
+    def note(self, timelapse_ids: Collection[str], evaluation: Evaluation | None) -> None:
         """Take in an attempt for some timelapses, or a probe for none, with its evaluation if there was a picture."""
         kept = evaluation is not None and evaluation.verdict.kept
-        self._courses = {key: course.after(kept=kept) for key, course in self._courses.items()}
+        self.courses = {key: course.after(kept=kept) for key, course in self.courses.items()}
         if evaluation is None or not kept or evaluation.baseline.first is None:
             return
-        for timelapse_id in self.bounds.keys() & timelapse_ids:
-            course = self._courses[timelapse_id]
-            self._courses[timelapse_id] = course.seeing(evaluation.baseline.first.sample, evaluation.light)
+        for timelapse_id in self.bounds.keys() & set(timelapse_ids):
+            course = self.courses[timelapse_id]
+            self.courses[timelapse_id] = course.seeing(evaluation.baseline.first.sample, evaluation.light)
 
     def forget(self, timelapse_id: str) -> None:
         """Begin anew with a timelapse that was not watched for a while."""
-        if timelapse_id in self._courses:
-            self._courses[timelapse_id] = Course()
+        if timelapse_id in self.courses:
+            self.courses[timelapse_id] = Course()
 
     def pace(self, timelapse_id: str, at: datetime) -> Pace:
         """Return the pace of an adaptive timelapse at an instant, as far as is known now."""
         return pace_of(
             self.bounds[timelapse_id],
-            self._courses[timelapse_id],
+            self.courses[timelapse_id],
             degraded=self._degraded(),
             sun_elevation=sun_elevation(self._hass, at),
         )

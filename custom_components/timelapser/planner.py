@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from .core.adaptive import Pace, is_used
+from .core.adaptive import Pace, is_glanced, is_used
 from .core.models import PaceReason, Schedule
 from .core.schedule import NextSlot, WindowState, count_slots, next_slot, slots, window_state
 from .pacing import Pacer
@@ -29,6 +29,8 @@ class Planner:
         self.schedules = schedules
         self.pacer = pacer
         self.slots: dict[str, NextSlot | None] = {}
+        self.glances: dict[str, NextSlot] = {}
+        """The slots before those that are looked at next, where there are any."""
         self.missed = 0
         """Slots missed since the last write; they reach the catalogue with the next attempt."""
         self._grids = {
@@ -38,6 +40,8 @@ class Planner:
         }
         """The finest grids of the adaptive ones."""
         self._paces: dict[str, Pace] = {}
+        self._since: dict[str, datetime] = {}
+        """The last slot of each that was used, or when its planning began."""
         self._settled_until = dt_util.utcnow()
         self._hass = hass
         self._sun = sun_times(hass)
@@ -54,6 +58,7 @@ class Planner:
 
     def advance(self, timelapse_id: str, after: datetime) -> None:
         """Make the first slot after an instant the next one of a timelapse."""
+        self._since[timelapse_id] = after
         self.slots[timelapse_id] = self._following(timelapse_id, after)
 
     def repace(self, now: datetime) -> None:
@@ -61,7 +66,7 @@ class Planner:
         for timelapse_id in self._grids:
             slot = self.slots[timelapse_id]
             if slot is None or slot.at > now:
-                self.advance(timelapse_id, now)
+                self.slots[timelapse_id] = self._following(timelapse_id, now)
 
     def interval(self, timelapse_id: str) -> tuple[timedelta, PaceReason]:
         """Return the interval that leads to the next slot of a timelapse, and why it is that."""
@@ -92,6 +97,15 @@ class Planner:
                 self.advance(timelapse_id, now)
         return due
 
+    def glances_due(self, now: datetime) -> dict[str, NextSlot]:
+        """Return the slots that are to be looked at now; what is late by an interval, or by a slot, is over."""
+        return {
+            timelapse_id: glance
+            for timelapse_id, glance in self.glances.items()
+            if glance.at <= now < glance.at + self.schedules[timelapse_id].interval
+            and ((slot := self.slots[timelapse_id]) is None or slot.at > now)
+        }
+
     def passed(self, timelapse_id: str, start: datetime, end: datetime) -> int:
         """Return the number of slots of a timelapse in (start, end], at its interval.
 
@@ -105,8 +119,8 @@ class Planner:
         return window_state(self.schedules[timelapse_id].window, when, dt_util.get_default_time_zone(), self._sun)
 
     def next_wake(self, now: datetime) -> datetime | None:
-        """Return the next instant at which a slot is due or a window opens or closes."""
-        slots = [slot.at for slot in self.slots.values() if slot]
+        """Return the next instant at which a slot is due or looked at, or a window opens or closes."""
+        slots = [slot.at for slot in (*self.slots.values(), *self.glances.values()) if slot]
         changes = [change for timelapse_id in self.schedules if (change := self.window(timelapse_id, now).changes_at)]
         return min(slots + changes, default=None)
 
@@ -121,17 +135,23 @@ class Planner:
         return next_slot(schedule, after, dt_util.get_default_time_zone(), self._sun)
 
     def _following(self, timelapse_id: str, after: datetime) -> NextSlot | None:
-        """Return the next slot; of an adaptive timelapse the first one of its finest grid that its pace then uses."""
+        """Return the next slot; of an adaptive timelapse the first one of its finest grid that its pace then uses.
+
+        Of those before it, the first one that is looked at is remembered.
+        """
+        self.glances.pop(timelapse_id, None)
         grid = self._grids.get(timelapse_id)
         if grid is None:
             return self._next(self.schedules[timelapse_id], after)
-        zone = dt_util.get_default_time_zone()
+        zone, bounds = dt_util.get_default_time_zone(), self.pacer.bounds[timelapse_id]
         found = slots(grid, after, zone, self._sun)
         for at in found:
             pace = self.pacer.pace(timelapse_id, at)
-            if is_used(grid.interval, at, pace, since=after, tz=zone):
+            if is_used(grid.interval, at, pace, since=self._since[timelapse_id], tz=zone):
                 self._paces[timelapse_id] = pace
                 return NextSlot(at, next(found, None))
+            if timelapse_id not in self.glances and is_glanced(bounds, grid.interval, at, pace, zone):
+                self.glances[timelapse_id] = NextSlot(at, at + grid.interval)
         return None
 
 

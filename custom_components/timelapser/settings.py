@@ -1,7 +1,7 @@
 """The single place that turns what the entries store into the values of the core."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import time, timedelta
 import json
 import os
@@ -15,6 +15,7 @@ from .const import (
     CONF_ADAPTIVE,
     CONF_BYTE_BUDGET,
     CONF_FASTEST,
+    CONF_GLANCE,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -142,11 +143,15 @@ def schedule_from(data: Mapping[str, Any]) -> Schedule:
     return Schedule(interval=timedelta(seconds=data[CONF_INTERVAL]), window=window)
 
 
-def bounds_from(data: Mapping[str, Any]) -> Bounds | None:
-    """Return the bounds of a timelapse subentry's adaptive interval; None where it is fixed."""
+def bounds_from(data: Mapping[str, Any], *, battery: bool) -> Bounds | None:
+    """Return the bounds of a timelapse subentry's adaptive interval; None where it is fixed.
+
+    A camera on a battery is woken for what is captured, and for nothing else.
+    """
     if not data.get(CONF_ADAPTIVE):
         return None
-    return Bounds(**{key: data[key] for key in (CONF_SLOWEST, CONF_FASTEST) if key in data})
+    bounds = Bounds(**{key: data[key] for key in (CONF_SLOWEST, CONF_FASTEST, CONF_GLANCE) if key in data})
+    return replace(bounds, glance=False) if battery else bounds
 
 
 def frame_limits_from(data: Mapping[str, Any]) -> Limits:

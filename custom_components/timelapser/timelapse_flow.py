@@ -10,6 +10,7 @@ import voluptuous as vol
 from .const import (
     CONF_ADAPTIVE,
     CONF_FASTEST,
+    CONF_GLANCE,
     CONF_INTERVAL,
     CONF_KEEP_COUNT,
     CONF_KEEP_DAYS,
@@ -172,13 +173,17 @@ def _judge_adaptive(user_input: Mapping[str, Any], interval: float | None) -> tu
     """Return what is to be stored of the adaptive interval, nothing where it is off, and the errors by field."""
     if not user_input[CONF_ADAPTIVE]:
         return {}, {}
-    bounds = Bounds(slowest=int(user_input[CONF_SLOWEST]), fastest=int(user_input[CONF_FASTEST]))
+    bounds = Bounds(
+        slowest=int(user_input[CONF_SLOWEST]), fastest=int(user_input[CONF_FASTEST]), glance=user_input[CONF_GLANCE]
+    )
     default = Bounds()
     data: dict[str, Any] = {CONF_ADAPTIVE: True}
     if bounds.slowest != default.slowest:
         data[CONF_SLOWEST] = bounds.slowest
     if bounds.fastest != default.fastest:
         data[CONF_FASTEST] = bounds.fastest
+    if bounds.glance != default.glance:
+        data[CONF_GLANCE] = bounds.glance
     if interval is None:
         return data, {}
     errors: dict[str, str] = {}

@@ -145,6 +145,7 @@ RECIPE = {
     "adaptive": False,
     "slowest": "4",
     "fastest": "1",
+    "glance": True,
     "window": "always",
     "keep_days": 365,
     "keep_count": 0,

@@ -197,7 +197,11 @@ async def test_an_adaptive_interval_is_stored_and_can_be_taken_back(
         assert timelapses(guarded)["Roses"] == stored | {"adaptive": True} | numbers
     result = await show_timelapse(hass, guarded, source="reconfigure", subentry_id=roses)
     assert shown(result) == RECIPE | {"adaptive": True, "slowest": "1", "fastest": "2"}
-    await submit_timelapse(hass, result, RECIPE | {"slowest": "16"})
+    await submit_timelapse(hass, result, RECIPE | {"adaptive": True, "glance": False})
+    assert timelapses(guarded)["Roses"] == stored | {"adaptive": True, "glance": False}
+    result = await show_timelapse(hass, guarded, source="reconfigure", subentry_id=roses)
+    assert shown(result) == RECIPE | {"adaptive": True, "glance": False}
+    await submit_timelapse(hass, result, RECIPE | {"slowest": "16", "glance": False})
     assert timelapses(guarded)["Roses"] == stored
 
 

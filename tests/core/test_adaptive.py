@@ -17,6 +17,7 @@ from timelapser_core.adaptive import (
     Course,
     Pace,
     changed_share,
+    is_glanced,
     is_used,
     pace_of,
 )
@@ -92,10 +93,30 @@ def test_a_lamp_is_a_large_change():
     assert changed_share(sample(1), sample(2, level=120)) == 1
 
 
-def test_the_clock_is_not_looked_at():
+def test_a_clock_is_no_change():
+    before, now = sample(1), sample(2)
+    before[3:6, 2:40:4] = before[-6:-3, 2:40:4] = 255
+    now[3:6, 2:40:5] = now[-6:-3, 2:40:5] = 255
+    assert changed_share(before, now) == 0
+    middle = sample(2)
+    middle[43:46, 2:40:4] = 255
+    assert changed_share(sample(1), middle) > 0
+
+
+def test_somebody_at_the_rim_is_a_change():
     shown = sample(2)
-    shown[:10] = shown[-10:] = 255
-    assert changed_share(sample(1), shown) == 0
+    shown[82:90, 70:80] = 40
+    assert 0 < changed_share(sample(1), shown) < 0.1
+
+
+def test_what_lies_between_tiles_is_a_change():
+    shown = sample(2).astype(np.int16)
+    shown[46:54, 76:84] += 7
+    assert changed_share(sample(1), shown.astype(np.uint8)) > 0
+    apart = sample(2).astype(np.int16)
+    for top, left in ((46, 36), (46, 56), (66, 76), (66, 96)):
+        apart[top : top + 4, left : left + 4] += 7
+    assert changed_share(sample(1), apart.astype(np.uint8)) == 0
 
 
 # Bounds
@@ -188,6 +209,56 @@ def test_a_change_is_measured_over_bad_pictures():
     course = calm_course(0).after(kept=False)
     assert course.seeing(sample(5), Light.DAY).calm == 1
     assert course.seeing(with_visitor(5), Light.DAY).calm == 0
+
+
+# Glances
+
+
+@pytest.mark.parametrize("light", [Light.DAY, Light.NIGHT])
+def test_a_picture_without_a_change_leaves_the_course_as_it_is(light):
+    course = calm_course(6, light)
+    assert not course.is_change(sample(99))
+    after = course.after(kept=True)
+    assert (after.sample is course.sample, after.calm, after.sound) == (True, 6, True)
+    assert course.is_change(with_visitor(99))
+
+
+def test_slow_drift_adds_up_against_the_last_kept_picture():
+    course = calm_course(6)
+    levels = range(90, 110)
+    assert not any(changed_share(sample(level, level=level), sample(7, level=level + 1)) for level in levels)
+    first = next(level for level in levels if course.is_change(sample(level, level=level)))
+    assert 92 < first < 100
+
+
+def test_the_first_picture_is_a_change():
+    assert Course().is_change(sample(1))
+
+
+def glanced(allowed, reason=PaceReason.UNCHANGED, steps=16, hours=1, grid=MINUTE):
+    """Return the minutes of slots that are looked at, though a slow pace passes them over."""
+    start = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    minutes = [start + number * grid for number in range(1, int(hours * 60))]
+    pace = Pace(steps, reason)
+    passed = [at for at in minutes if not is_used(grid, at, pace, since=at - grid, tz=UTC)]
+    return [at.minute for at in passed if is_glanced(allowed, grid, at, pace, UTC)]
+
+
+def test_what_is_passed_over_is_looked_at():
+    assert glanced(Bounds(slowest=16)) == [minute for minute in range(1, 60) if minute % 16]
+    assert glanced(Bounds(slowest=4), steps=1) == []
+    assert glanced(Bounds(slowest=16, glance=False)) == []
+
+
+def test_only_slots_of_the_interval_are_looked_at():
+    assert glanced(Bounds(slowest=4, fastest=4), PaceReason.DARK) == [
+        minute for minute in range(4, 60, 4) if minute % 16
+    ]
+
+
+def test_a_degraded_camera_is_not_looked_at():
+    assert glanced(Bounds(slowest=4), PaceReason.DEGRADED, steps=4) == []
+    assert glanced(Bounds(slowest=4), PaceReason.DARK, steps=4) != []
 
 
 # The grid

@@ -18,7 +18,7 @@ LAYERS = [
     {"const", "snapshot", "typed"},
     {"settings", "sun", "exceptions", "fetch", "care", "issues", "pictures", "words"},
     {"engine"},
-    {"capture", "pacing", "planner", "probe", "publisher", "timer", "turns", "watch"},
+    {"attempt", "capture", "pacing", "planner", "probe", "publisher", "timer", "turns", "watch"},
     {"bus", "camera_state", "storage_watch"},
     {"announcer", "camera_issues", "foresight", "lookout"},
     {"gatekeeper"},

@@ -95,7 +95,7 @@ def measure_blocks(runs: NDArray[np.int16], flat: NDArray[np.bool_]) -> dict[str
     broken = (sharp > limit) & usable
     shares = (counts(broken) / broken.shape[1]).reshape(groups, GRID)
     lines, others = shares[:, 0], shares[:, _OFF_GRID]
-    share = float(lines.mean()) - float(others.mean())
+    share = (float(np.add.reduce(lines)) - float(np.add.reduce(others, axis=None)) / len(OFF_GRID)) / groups
     excess = lines - others.max(axis=1)
     lined = broken.reshape(groups, GRID, -1)
     chance = _scatter(broken.shape[1]) * np.sqrt(lines[:-2] + lines[2:])
@@ -142,7 +142,7 @@ def _spread(upper: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.fl
     sections = np.add.reduce(both.reshape(-1, part), axis=1, dtype=np.uint8).astype(np.float32).reshape(-1, SECTIONS)
     total = sections.sum(axis=1)
     lesser = (total - sections.max(axis=1)) * np.float32(SECTIONS / (SECTIONS - 1))
-    spread: NDArray[np.float32] = np.minimum(1, np.divide(lesser, total, out=np.zeros_like(total), where=total > 0))
+    spread: NDArray[np.float32] = np.minimum(1, lesser / np.maximum(1, total))
     return spread
 
 

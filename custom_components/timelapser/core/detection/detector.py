@@ -160,8 +160,7 @@ class Detector:
                 features |= measure_scene(seen.map, measured.analysis.shape[1])
                 judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
-                    features |= measure_shake(measured.analysis, features["noise"])
-                    features |= measure_spots(measured) | measure_exchange(planes)
+                    features |= measure_shake(measured) | measure_spots(measured) | measure_exchange(planes)
             named = found()
             score = verdict.score_of(named)
             decided = verdict.verdict_of(score, named, self._limits)

@@ -1,5 +1,6 @@
 """What is measured on a decoded picture: named numbers, each with one meaning, and a small copy for comparison."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -195,16 +196,16 @@ def _inner[T: np.generic](plane: NDArray[T]) -> NDArray[T]:
 
 def _levels(counts: NDArray[np.int64], analysis: NDArray[np.uint8]) -> dict[str, float]:
     """Measure the distribution of luma."""
-    below = np.add.accumulate(counts)
-    total = int(below[-1])
+    below: list[int] = np.add.accumulate(counts).tolist()
+    total = below[-1]
     mode = int(counts.argmax())
-    low, five, high = np.searchsorted(below, (0.01 * total, 0.05 * total, 0.95 * total)).tolist()
+    low, five, high = (bisect_left(below, share * total) for share in (0.01, 0.05, 0.95))
     return {
         "luma_mean": float(counts @ _ALL_LEVELS) / total,
         "luma_spread": float(high - five),
         "lowest": float(low),
         "peak": float(_inner(analysis).max()),
-        "clipped_share": (total - int(below[CLIPPED_LEVEL - 1])) / total,
+        "clipped_share": (total - below[CLIPPED_LEVEL - 1]) / total,
         "mode_level": float(mode),
         "mode_share": float(counts[max(0, mode - 1) : mode + 2].sum()) / total,
     }
@@ -235,7 +236,7 @@ def _colours(analysis: NDArray[np.uint8], means: NDArray[np.float32], planes: Pl
         "grey_share": _share(unwritten),
         "green_share": _share((weaker < GREEN_FLOOR) & (green_level - weaker >= STRONG_COLOUR)),
         "pink_share": _share(lesser - green_level >= STRONG_COLOUR),
-        "cast_share": float((cast * lit).mean()),
+        "cast_share": float(np.vdot(cast, lit)) / cast.size,
         "green_left": float(np.partition(left, rank)[rank]),
         "saturation": float(np.vdot(colour, lit)) / max(1, int(np.count_nonzero(lit))),
     }

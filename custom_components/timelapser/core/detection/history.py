@@ -228,6 +228,8 @@ def _is_coloured(seen: Seen) -> bool:
 
 def _comparable(looks: tuple[Look, ...], seen: Seen) -> tuple[Look, ...]:
     """Return the looks that a picture can be compared with: a night by infrared light says nothing of colours."""
+    if not looks:
+        return ()
     coloured = _is_coloured(seen)
     return tuple(look for look in looks if not (coloured and look.colourless and look.young))
 

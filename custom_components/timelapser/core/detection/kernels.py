@@ -245,7 +245,7 @@ def cell_means(plane: NDArray[np.integer], size: int) -> Floats2D:
     height, width = plane.shape[0] // size, plane.shape[1] // size
     if plane.dtype == np.int16:
         plane = plane.view(np.uint16)
-    cells = plane[: height * size, : width * size].reshape(height, size, width * size)
+    cells = plane[: height * size].reshape(height, size, -1)[:, :, : width * size]
     rows = np.ascontiguousarray(np.add.reduce(cells, axis=1, dtype=np.uint16 if plane.itemsize <= 2 else np.int32))
     step = size
     if size % 4 == 0 and rows.itemsize == 2:

@@ -81,7 +81,9 @@ def _bands(luma: NDArray[np.uint8]) -> dict[str, float]:
     if height <= 4 * thick or not sample:
         return {"band_count": 0.0, "band_share": 0.0, "band_top": 0.0}
     parts = luma[:, : section * SECTIONS].reshape(height, SECTIONS, section)
-    pixels = parts[:, :, (section - sample) // 2 :][:, :, :sample].reshape(-1)
+    middle = parts[:, :, (section - sample) // 2 :][:, :, :sample]
+    # What is taken of a section is copied as one item, as pixel by pixel takes twice as long.
+    pixels = np.ascontiguousarray(middle.view(f"V{sample}")).view(np.uint8).reshape(-1)
     steps = np.zeros_like(pixels)
     np.subtract(np.maximum(pixels[:-1], pixels[1:]), np.minimum(pixels[:-1], pixels[1:]), out=steps[:-1])
     steps[sample - 1 :: sample] = 0

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .features import ANALYSIS_WIDTH, OSD_SHARE
+from .features import ANALYSIS_WIDTH, OSD_SHARE, Measured
 
+SHARP: Final = 0.5
+"""Sharpness from which nothing was shaken, so that it is not measured."""
 NEAR: Final = 1
 FAR: Final = 8
 """Analysis pixels, of ANALYSIS_WIDTH, between two that are compared: a detail, and what lies beyond what a shake draws
@@ -26,14 +27,18 @@ DIAGONALS: Final = ((1, 1), (1, -1))
 
 SHAKE_FEATURES: Final[Mapping[str, str]] = {
     "along_axis": "mean squared difference of pixels 1/480 of the width apart over that of pixels 8/480 apart, less "
-    "noise, across or down, whichever is less, octaves; 0 where both are alike or there is nothing to tell it by",
+    "noise, across or down, whichever is less, octaves; 0 where both are alike, where there is nothing to tell it by "
+    "and where the picture is sharp",
     "along_diagonal": "the same along the diagonals, octaves",
 }
 """The measurements of a shaken camera."""
 
 
-def measure_shake(analysis: NDArray[np.uint8], noise: float) -> dict[str, float]:
-    """Measure an analysis picture whose noise (levels) is known; every key of SHAKE_FEATURES is in the result."""
+def measure_shake(measured: Measured) -> dict[str, float]:
+    """Measure a picture further; every key of SHAKE_FEATURES is in the result."""
+    if measured.features["sharpness"] >= SHARP:
+        return dict.fromkeys(SHAKE_FEATURES, 0.0)
+    analysis, noise = measured.analysis, measured.features["noise"]
     clock = int(analysis.shape[0] * OSD_SHARE)
     view = analysis[clock : analysis.shape[0] - clock].astype(np.int16)
     height, width = view.shape

@@ -175,18 +175,15 @@ def _torn(
     def beside[T: np.generic](rows: NDArray[T], by: int) -> NDArray[T]:
         return rows[margin + by * unit :][:count]
 
-    here = beside(jumps, 0)
-    places = np.flatnonzero(kernels.counts(here > JUMP_EXCESS * RUN) / jumps.shape[1] >= TORN_LEAST)
     around = np.maximum(beside(jumps, -2), beside(jumps, -3))
     np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
-    torn = here > around + around // 2 + JUMP_EXCESS * RUN
+    around += around // 2 + JUMP_EXCESS * RUN
+    torn = beside(jumps, 0) > around
     torn &= ~(beside(flat, 0) | beside(flat, 1))
-    widths = kernels.counts(torn)[places] / jumps.shape[1]
-    if widths.max(initial=0) < TORN_LEAST:
-        return places[:0], widths[:0]
-    widest = np.argsort(widths)[-CANDIDATES:]
-    widest = widest[widths[widest] >= TORN_LEAST]
-    return places[widest] + margin, widths[widest]
+    widths = kernels.counts(torn) / jumps.shape[1]
+    rows = np.flatnonzero(widths >= TORN_LEAST)
+    rows = rows[np.argsort(widths[rows], kind="stable")[-CANDIDATES:]]
+    return rows + margin, widths[rows]
 
 
 def _alike(one: float, other: float) -> bool:

@@ -85,27 +85,31 @@ def _of_camera(features: Mapping[str, float]) -> Iterator[Fault]:
     """Yield what is the camera's fault, as next to no scene looks like it."""
     sharp = ramp(features["sharpness"], BLUR) if features["coarse"] >= BLUR_CONTRAST else 0.0
     crisp = ramp(features["crispness"], HEAVY_BLUR) if features["broad"] >= BLUR_CONTRAST else 0.0
-    words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
-    yield Fault(FaultKind.BLUR, SOFT_LIMIT * max(sharp, crisp), words=words)
+    if doubt := max(sharp, crisp):
+        words = f"fine detail is missing (sharpness {features['sharpness']:.3f}, {features['crispness']:.3f})"
+        yield Fault(FaultKind.BLUR, SOFT_LIMIT * doubt, words=words)
     if "along_axis" in features and features["sharpness"] < SHAKEN_SHARPNESS:
         drawn = max(ramp(features["along_axis"], SHAKEN), ramp(features["along_diagonal"], SHAKEN_ASLANT))
         yield Fault(FaultKind.BLUR, SOFT_LIMIT * drawn, words="fine detail is drawn out along one direction")
     noise = features["noise"]
     if noise >= STATIC_NOISE and features["structure"] < noise:
         yield Fault(FaultKind.NOISE, HARD, words="nothing but noise")
-    else:
-        yield Fault(FaultKind.NOISE, SOFT_LIMIT * ramp(noise, NOISE), words=f"noise of {noise:.1f} levels")
-    words = f"a pink cast over {features['cast_share'] * 100:.0f} % of the picture"
-    yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["cast_share"], CAST), words=words)
-    words = "there is less green than red and blue everywhere"
-    yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["green_left"], GREENLESS), words=words)
-    if "exchange" in features:
+    elif doubt := ramp(noise, NOISE):
+        yield Fault(FaultKind.NOISE, SOFT_LIMIT * doubt, words=f"noise of {noise:.1f} levels")
+    if doubt := ramp(features["cast_share"], CAST):
+        words = f"a pink cast over {features['cast_share'] * 100:.0f} % of the picture"
+        yield Fault(FaultKind.CAST, SOFT_LIMIT * doubt, words=words)
+    if doubt := ramp(features["green_left"], GREENLESS):
+        yield Fault(FaultKind.CAST, SOFT_LIMIT * doubt, words="there is less green than red and blue everywhere")
+    if "exchange" in features and (doubt := ramp(features["exchange"], EXCHANGED)):
         words = f"red and blue are exchanged from {features['exchange_top'] * 100:.0f} % of the height"
-        yield Fault(FaultKind.CAST, SOFT_LIMIT * ramp(features["exchange"], EXCHANGED), words=words)
-    words = f"{features['clipped_share'] * 100:.0f} % of the picture is pure white"
-    yield Fault(FaultKind.BRIGHT, SOFT_LIMIT * ramp(features["clipped_share"], CLIPPED), words=words)
-    words = f"nothing brighter than {features['peak']:.0f} of 255"
-    yield Fault(FaultKind.DARK, SOFT_LIMIT * ramp(features["peak"], DARK_PEAK), words=words)
+        yield Fault(FaultKind.CAST, SOFT_LIMIT * doubt, words=words)
+    if doubt := ramp(features["clipped_share"], CLIPPED):
+        words = f"{features['clipped_share'] * 100:.0f} % of the picture is pure white"
+        yield Fault(FaultKind.BRIGHT, SOFT_LIMIT * doubt, words=words)
+    if doubt := ramp(features["peak"], DARK_PEAK):
+        words = f"nothing brighter than {features['peak']:.0f} of 255"
+        yield Fault(FaultKind.DARK, SOFT_LIMIT * doubt, words=words)
 
 
 def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
@@ -119,9 +123,8 @@ def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
         words = "there is hardly any detail anywhere"
         yield Fault(FaultKind.FILM, SOFT_LIMIT * ramp(features["detail"], FAINT), words=words)
     in_focus = features["crispness"] >= VEIL_CRISPNESS[0]
-    if in_focus and "spots" in features and is_sound(features):
-        words = "round soft spots lie over the picture"
-        yield Fault(FaultKind.DIRT, SOFT_LIMIT * ramp(features["spots"], SPOTS), words=words)
+    if in_focus and "spots" in features and (doubt := ramp(features["spots"], SPOTS)) and is_sound(features):
+        yield Fault(FaultKind.DIRT, SOFT_LIMIT * doubt, words="round soft spots lie over the picture")
     if in_focus and COVER_LUMA[0] <= features["smooth_luma"] <= COVER_LUMA[1]:
         share = features["smooth_share"]
         doubt = min(ramp(share, COVER_SHARE), ramp(features["smooth_darker"], COVER_DARKER))

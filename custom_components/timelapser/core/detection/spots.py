@@ -55,6 +55,9 @@ SPOT_FEATURES: Final[Mapping[str, str]] = {
 """The measurement of dirt."""
 
 
+_REACHES: Final = np.array(REACHES)
+
+
 class _Found(NamedTuple):
     """Places that may be spots.
 
@@ -203,7 +206,7 @@ def _soft(
 def _counted(even: NDArray[np.float32], at: NDArray[np.intp], reach: NDArray[np.intp], wide: int) -> float:
     """Return what spots count that do not overlap, the most even ones first."""
     row, column = np.divmod(at, wide)
-    reaches = np.take(REACHES, reach)
+    reaches = _REACHES[reach]
     order = np.argsort(-even, kind="stable")
     spots: list[float] = []
     while order.size and len(spots) < MOST_SPOTS:
