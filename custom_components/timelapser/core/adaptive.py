@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .detection.freshness import CLOCK_ROWS, TILE
@@ -32,11 +33,8 @@ NOISE_TIMES: Final = 8.0
 """The same in standard deviations of what noise and leaves do to a tile's mean: they are uneven, and do 7 somewhere."""
 DEVIATION: Final = 1.4826 / TILE
 """Standard deviation of a tile's mean for a median distance of one level between its points."""
-CELL: Final = TILE // 2
-"""Sample points on a side of the quarters that tiles are made of."""
-CLOCK: Final = 12.0
-"""Levels by which the mean of a tile changes where a burnt-in clock may be before that is somebody: a clock of letters
-1/27 as high as the picture changes it by up to 9.4 (16 scenes)."""
+HALF: Final = TILE // 2
+"""Sample points from one tile to the next."""
 FAST: Final = 0.2
 """Share of the tiles whose change is fast: weather, a lamp, a crowd, and not one passer-by."""
 FAST_CAPTURES: Final = 3
@@ -155,29 +153,22 @@ def changed_share(before: Sample, now: Sample) -> float:
     """Return the share of the tiles (0..1) that look different in the second of two pictures.
 
     Tiles overlap by half, so that nothing is small for lying between them. The yardstick is the median distance of the
-    points, each from how its part of the picture changed: noise, leaves and water, which a film does not miss.
+    points, each from how its tile changed: noise, leaves and water, which a film does not miss. Where a burnt-in clock
+    may be, the median of a tile's points stands for their mean: letters do not move it.
     """
-    old, new = _cells(before), _cells(now)
+    old, new = _tiles(before), _tiles(now)
     apart = new - old
-    moved = apart.mean(axis=2)
-    noise = NOISE_TIMES * DEVIATION * float(np.median(np.abs(apart - moved[..., None])))
-    means, level = _tiles(moved), _tiles(old.mean(axis=2))
-    light = float(np.median((means + level + 1) / (level + 1)))
-    beside = np.abs(means - (light - 1) * level)
-    clock = np.zeros((means.shape[0], 1), np.float32)
-    rows = CLOCK_ROWS * TILE // CELL
-    clock[:rows] = clock[-rows:] = CLOCK
-    seen = np.abs(means) > np.maximum(clock, max(VISIBLE, noise))
-    return float(np.mean(seen | (beside > np.maximum(clock, max(LOCAL, noise)))))
+    moved, level = apart.mean(axis=2), old.mean(axis=2)
+    noise = NOISE_TIMES * DEVIATION * float(np.median(np.abs(apart - moved[..., None])[::2, ::2]))
+    light = float(np.median((moved + level + 1) / (level + 1)))
+    rows = CLOCK_ROWS * TILE // HALF
+    for rim in (slice(rows), slice(-rows, None)):
+        moved[rim] = np.median(apart[rim], axis=2)
+    beside = np.abs(moved - (light - 1) * level)
+    return float(np.mean((np.abs(moved) > max(VISIBLE, noise)) | (beside > max(LOCAL, noise))))
 
 
-def _cells(sample: Sample) -> NDArray[np.float32]:
-    """Return the points of each quarter of a tile, by row and column."""
-    height, width = sample.shape[0] // CELL, sample.shape[1] // CELL
-    cells = sample.astype(np.float32).reshape(height, CELL, width, CELL).swapaxes(1, 2)
-    return cells.reshape(height, width, CELL * CELL)
-
-
-def _tiles(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the means of all tiles of four cells, which overlap by half."""
-    return (cells[1:, 1:] + cells[1:, :-1] + cells[:-1, 1:] + cells[:-1, :-1]) / np.float32(4)
+def _tiles(sample: Sample) -> NDArray[np.float32]:
+    """Return the points of each tile, by row and column."""
+    tiles = sliding_window_view(sample.astype(np.float32), (TILE, TILE))[::HALF, ::HALF]
+    return tiles.reshape(*tiles.shape[:2], TILE * TILE)
