@@ -19,7 +19,7 @@ from PIL import Image
 
 from scripts.lib.core import load_core
 
-ROUNDS = 9
+ROUNDS = 15
 WIDTH, HEIGHT = 1920, 1080
 TARGETS = {"fast": 1.6, "whole": 2.7}
 """Largest ratio to the bare grey decode."""
@@ -96,9 +96,9 @@ def damaged(clean: np.ndarray) -> dict[str, bytes]:
     }
 
 
-def timed(jobs: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict[str, list[float]]:
-    """Return the median milliseconds of each job for each file, the jobs by turns so that load hits them alike."""
-    times: dict[str, list[float]] = {name: [] for name in jobs}
+def timed(jobs: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict[str, list[list[float]]]:
+    """Return the milliseconds of each job by file and round; the jobs by turns, so that load hits them alike."""
+    times: dict[str, list[list[float]]] = {name: [] for name in jobs}
     for data in files:
         rounds: dict[str, list[float]] = {name: [] for name in jobs}
         for _ in range(ROUNDS):
@@ -107,8 +107,20 @@ def timed(jobs: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) ->
                 job(data)
                 rounds[name].append((perf_counter() - start) * 1000)
         for name in jobs:
-            times[name].append(median(rounds[name]))
+            times[name].append(rounds[name])
     return times
+
+
+def ratio(rounds: Sequence[Sequence[float]], peers: Sequence[Sequence[float]]) -> float:
+    """Return the median over the files of the median ratio of a job to its peer of the same round.
+
+    What slows a round down, load or a clock that changes, does so to both; of a job's median and its peer's, each may
+    be from another moment.
+    """
+    return median(
+        median(one / other for one, other in zip(times, peer_times, strict=True))
+        for times, peer_times in zip(rounds, peers, strict=True)
+    )
 
 
 def measure() -> dict[str, Any]:
@@ -150,11 +162,11 @@ def measure() -> dict[str, Any]:
         "mean_kb": round(sum(map(len, files.values())) / len(files) / 1000),
         "stages": {
             name: {
-                "median_ms": round(median(values), 3),
-                "p95_ms": round(quantiles(values, n=20)[-1], 3),
-                "ratio": round(median(one / other for one, other in zip(values, bare, strict=True)), 3),
+                "median_ms": round(median(map(median, rounds)), 3),
+                "p95_ms": round(quantiles(map(median, rounds), n=20)[-1], 3),
+                "ratio": round(ratio(rounds, bare), 3),
             }
-            for name, values in times.items()
+            for name, rounds in times.items()
         },
         "verdicts": verdicts,
     }
