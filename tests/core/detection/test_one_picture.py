@@ -7,6 +7,7 @@ import pytest
 from timelapser_core.detection import Detector, Evaluation
 from timelapser_core.detection.hints import HINTS, MOST_POINTS, points
 from timelapser_core.detection.scene import measure_scene
+from timelapser_core.detection.soft import of_one_picture
 from timelapser_core.detection.spots import MOST_SPOTS
 from timelapser_core.models import FaultKind, Verdict
 
@@ -136,3 +137,11 @@ def test_a_dim_picture_has_as_much_detail_with_four_times_the_pixels() -> None:
         return Detector().evaluate(data, when=WHEN).features["noise"]
 
     assert noise(1920, 1080) == pytest.approx(noise(3840, 2160), abs=0.15)
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.25, True), (0.55, False)])
+def test_nothing_is_said_to_be_missing_behind_as_much_grain_as_dim_detail(noise: float, told: bool) -> None:
+    features = looked_at(pictures.scene("day")).features | {"noise": noise, "peak": 200.0, "crispness": 0.3}
+    features |= {"detail": 1.0, "smooth_share": 0.6, "smooth_luma": 60.0, "smooth_darker": 40.0}
+    kinds = {fault.kind for fault in of_one_picture(features) if fault.severity > 0.25}
+    assert (FaultKind.FILM in kinds, FaultKind.COVERED in kinds) == (told, told)
