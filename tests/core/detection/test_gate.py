@@ -169,7 +169,7 @@ def test_padding_and_markers_without_a_segment_before_the_scan_pass(photo: bytes
     assert (gated.size, gated.ends_cleanly) == ((640, 360), True)
 
 
-@pytest.mark.parametrize("marker", [0x00, 0x02, 0xBF])
+@pytest.mark.parametrize("marker", [0x00, 0x02, 0xBF, 0xC8, 0xDE, 0xDF, 0xF0, 0xFD])
 def test_a_marker_that_decoders_do_not_skip_with_its_segment_is_refused(photo: bytes, marker: int) -> None:
     """They would read on within what was taken for a segment, and find a picture of another size there."""
     hidden = jpeg_of_size(60_000, 60_000)[2:]

@@ -22,9 +22,10 @@ MIN_ZERO_TAIL: Final = 64
 """Zero bytes at the end of a JPEG without end marker that are no picture data: a code of zeros is at most 16 bits
 long, so this many would be over 30 equal blocks; a file that was laid out but not filled has thousands."""
 
-_LEAST_MARKER: Final = 0xC0
-"""Markers below are reserved, and 0 is none: decoders refuse the one, and skip the other without its length, so that
-what they read next, a size for instance, would not be what was checked."""
+_SEGMENTS: Final = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE))
+"""Markers of segments that decoders read as the standard has them. Of all others some are refused by libjpeg, skipped
+without their length by Pillow, or taken for a frame header (0xDE): what is read next, a size for instance, would not be
+what was checked."""
 _SEQUENTIAL: Final = (0xC0, 0xC1)
 _ARITHMETIC: Final = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 """Frame headers of JPEGs that no browser shows; where their data end, decoding goes on for 90 ns a pixel and scan."""
@@ -56,7 +57,7 @@ def head_of(data: bytes) -> JpegHead:
     for marker, position, length in segments(data):
         if marker in _ARITHMETIC:
             raise ImageError(Code.FORMAT_UNSUPPORTED, "JPEGs with arithmetic coding are not supported", format="JPEG")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xCC):
             frame = bytes([marker]) + data[position + 4 : position + 2 + length].ljust(6, b"\0")
         if marker == 0xDA:
             if not frame:
@@ -95,7 +96,7 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             position += 2
             continue
         length = int.from_bytes(data[position + 2 : position + 4])
-        if length < 2 or marker < _LEAST_MARKER:
+        if length < 2 or marker not in _SEGMENTS:
             raise not_an_image(data, "a JPEG with broken markers")
         if position + 2 + length > len(data):
             raise cut_short("header")
