@@ -271,6 +271,21 @@ def test_png_pixels_beyond_the_header_are_refused() -> None:
     assert refused(data[:33] + bomb + data[-12:]).code is Code.TOO_LARGE
 
 
+@pytest.mark.parametrize("size", [(16, 16), (320, 180), (12_000, 12_000)])
+@pytest.mark.parametrize("behind_pixels", [False, True])
+def test_png_with_a_second_header_is_refused(size: tuple[int, int], behind_pixels: bool) -> None:
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    data = pictures.encoded(pictures.scene("wall", 160, 90), "PNG")
+    place = len(data) - 12 if behind_pixels else 33
+    assert gate(data[:place] + png_chunk(b"tEXt", header) + data[place:]).size == (160, 90)
+    assert refused(data[:place] + png_chunk(b"IHDR", header) + data[place:]).code is Code.NOT_AN_IMAGE
+
+
+def test_png_with_a_header_of_another_length_is_refused() -> None:
+    data = pictures.encoded(pictures.scene("wall", 160, 90), "PNG")
+    assert refused(data[:8] + png_chunk(b"IHDR", data[16:29] + b"more") + data[33:]).code is Code.NOT_AN_IMAGE
+
+
 def test_png_with_small_texts_and_damaged_ones_passes() -> None:
     assert gate(with_chunk(png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"hello")))).ends_cleanly
     assert gate(with_chunk(png_chunk(b"zTXt", b"Comment\0\0x\x9cbroken"))).ends_cleanly

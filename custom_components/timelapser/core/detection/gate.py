@@ -43,6 +43,8 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FOREIGN_BRANDS: Final = frozenset(
     (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
+_PNG_HEADER: Final = b"\0\0\0\rIHDR"
+"""Length and name of the first chunk of every PNG, which has no other of that name."""
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_PLAIN: Final = (0, 3)
 """Colour types of one channel: grey and palette."""
@@ -154,7 +156,7 @@ def _gate_png(data: bytes) -> Gated:
     """Walk the chunks of a PNG (ISO/IEC 15948, 5.3) and bound what its packed parts unpack to."""
     if len(data) < 33:
         raise cut_short("header")
-    if data[12:16] != b"IHDR":
+    if data[8:16] != _PNG_HEADER:
         raise not_an_image(data, "a PNG without its header")
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     _check_size(width, height)
@@ -172,6 +174,9 @@ def _gate_png(data: bytes) -> Gated:
             raise ImageError(Code.TOO_LARGE, f"a chunk of {length} bytes")
         body = data[position + 8 : position + 8 + length]
         position += 12 + length
+        if kind == b"IHDR":
+            # A decoder takes the last one's word for the size.
+            raise not_an_image(data, "a PNG with two headers")
         if kind == b"IDAT":
             packed.append(body)
         elif kind in (b"zTXt", b"iTXt", b"iCCP"):
