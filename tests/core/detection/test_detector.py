@@ -155,6 +155,16 @@ def test_start_in_mid_stream_is_grey_with_faint_edges() -> None:
     assert FaultKind.GREY in kinds(found)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.08, 0.12])
+def test_start_in_mid_stream_is_bad_however_much_of_the_picture_stirs(share: float) -> None:
+    for width, height in ((640, 360), (1280, 720), (1920, 1080)):
+        view = pictures.resized(pictures.scene("day", 1920, 1080), width, height)
+        change = view - pictures.blurred(view, 8 * width // 640).astype(np.float32)
+        found = looked_at(pictures.jpeg((129.5 + share * change).astype(np.uint8)))
+        assert found.verdict is Verdict.BAD, width
+        assert kinds(found) & {FaultKind.GREY, FaultKind.UNIFORM}
+
+
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.62, 0.95, 0.999])
 @pytest.mark.parametrize("end", [False, True])
 @pytest.mark.parametrize("turbo", [True, False])

@@ -184,15 +184,15 @@ def _emptiness(features: Mapping[str, float], sun_elevation: float | None) -> It
         words = f"{_per_cent(features['clipped_share'])} of the picture is pure white"
         yield Fault(FaultKind.WHITE, HARD if white else HARD * clipped, words=words)
         return
-    if MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]:
-        return
     flat = 1 - ramp(structure, UNIFORM_STRUCTURE)
     if level < UNIFORM_LEVEL:
         flat *= SOFT_LIMIT  # a dark scene with a distant lamp
     slate = ramp(features["mode_share"], UNIFORM_SHARE) if features["mode_level"] >= UNIFORM_LEVEL else 0.0
     if flat or slate:
+        unwritten = MID_GREY[0] <= level <= MID_GREY[1] and features["grey_share"] >= GREY[0]
+        kind = FaultKind.GREY if unwritten else FaultKind.UNIFORM
         words = "the whole picture is one colour" if flat >= slate else "nearly the whole picture is one colour"
-        yield Fault(FaultKind.UNIFORM, HARD * max(flat, slate), words=words)
+        yield Fault(kind, HARD * max(flat, slate), words=words)
 
 
 def _colour(features: Mapping[str, float]) -> Iterator[Fault]:
