@@ -383,6 +383,19 @@ def test_a_night_in_which_a_lamp_can_be_seen_is_not_black(light: int, verdict: b
     assert severity(found, FaultKind.BLACK) > 0
 
 
+@pytest.mark.parametrize(("name", "colour", "noise"), [("day", 0.2, 3), ("snow", 0.5, 2), ("dusk", 1, 8)])
+def test_pale_colour_beside_its_shapes_is_told_in_small_pictures_as_in_large_ones(
+    name: str, colour: float, noise: float
+) -> None:
+    values = pictures.scene(name, 1920, 1080).astype(np.float32)
+    grey = values.mean(axis=2, keepdims=True)
+    pale = (grey + colour * (values - grey)).clip(0, 255).astype(np.uint8)
+    for size in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160)):
+        picture = pictures.noisy(colour_beside(pictures.resized(pale, *size), 0.06), noise, 1)
+        found = looked_at(picture, 80)
+        assert (found.verdict, severity(found, FaultKind.CHROMA_SHIFT) > 0.5) == (Verdict.BAD, True), size
+
+
 def test_colourless_pictures_have_no_colour_beside_their_shapes() -> None:
     grey = day()[..., :1].repeat(3, 2)
     features = looked_at(grey).features

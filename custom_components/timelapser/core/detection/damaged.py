@@ -29,8 +29,8 @@ SLANT_SURE: Final = (0.24, 0.36)
 """Correlations in favour of a slant: 99.9 % of clean pictures under 0.2, rows of a wrong length 0.45 and more."""
 SLANT_WEIGHT: Final = 0.15
 """What a column of slant per row adds to the severity: 2 have each row begin half a picture beside its own place."""
-CHROMA: Final = (0.04, 0.10)
-"""Gain in correlation of shifted colour: 99.9 % of clean pictures under 0.055, colour beside its shapes 0.09 to 0.5."""
+CHROMA: Final = (0.04, 0.08)
+"""Gain in correlation of shifted colour: clean pictures under 0.042, colour beside its shapes 0.075 to 0.6."""
 GRAIN: Final = (9.0, 18.0)
 """Levels of noise at full resolution: gravel and foliage in sharp, small pictures reach 3.6, gain by night 3, a sensor
 noise of 22 levels 6 to 15, of 70 levels 24 and more."""

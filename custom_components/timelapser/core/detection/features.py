@@ -58,6 +58,8 @@ GREEN_FLOOR: Final = 30
 COLOUR_SAMPLES: Final = 2
 """Samples of the colour planes along each side of a cell, whose mean is its colour: a single one shows the noise, the
 more of it the larger the picture is."""
+SUMMED: Final = 6
+"""Pixels whose sum stands for a cell in which single ones show too much of the noise and of the quantisation."""
 CAST_LEVEL: Final = (4, 12)
 """Distance of both colour differences above 128 in a cell: with less there is no pink cast, with more it counts in
 full. Between them it counts in part, as quantisation, which is coarser in small pictures, moves whole areas by 2."""
@@ -167,6 +169,16 @@ def sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
     """Return the plane at the centres of a grid of ``size`` (width, height)."""
     rows = plane[_centres(plane.shape[0], size[1])]
     return rows.take(_centres(plane.shape[1], size[0]), axis=1)
+
+
+def summed(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint16]:
+    """Return the sums of SUMMED pixels, 2 x 3 at equal distances, in cells of a grid of ``size`` (width, height)."""
+    rows = plane[_centres(plane.shape[0], size[1] * 3)]
+    sums = rows[0::3].astype(np.uint16)
+    sums += rows[1::3]
+    sums += rows[2::3]
+    columns = _centres(plane.shape[1], size[0] * 2)
+    return sums.take(columns[0::2], axis=1) + sums.take(columns[1::2], axis=1)
 
 
 def _cell_colours(plane: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Parts of a picture that lie beside where they belong: tearing, shear, and colour beside its shapes."""
 
 from collections.abc import Mapping
+import math
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import kernels
 from .decode import Planes
-from .features import sampled
+from .features import SUMMED, summed
 from .kernels import RUN
 from .rows import unit_of
 
@@ -73,6 +74,8 @@ COLOUR_STEP: Final = 32
 """Levels that an edge counts for at most."""
 COLOUR_LEAST: Final = 0.1
 """Mean levels of colour edges without which there is nothing to compare."""
+COLOUR_NOISE: Final = 0.5
+"""Levels squared added to the energy of edges: what has next to no colour fits at one place or another by chance."""
 
 SHIFT_FEATURES: Final[Mapping[str, str]] = {
     "tear": "how much better the rows below a break fit when shifted, in correlation, at most that of the rows on each "
@@ -294,20 +297,29 @@ def _colour(analysis: NDArray[np.uint8], planes: Planes) -> dict[str, float]:
     if planes.blue is None or planes.red is None:
         return _NO_GAP
     grid = COLOUR_SIZE + 1, max(8, round(COLOUR_SIZE * analysis.shape[0] / analysis.shape[1]) // 2)
-    blue, red = (sampled(plane, grid).astype(np.int16) for plane in (planes.blue, planes.red))
-    colours = np.abs(blue[:, 1:] - blue[:, :-1]) + np.abs(red[:, 1:] - red[:, :-1])
-    colours = np.clip(colours, 0, COLOUR_STEP).astype(np.float32)
+    colours = _edges(_steps(planes.blue, grid) + _steps(planes.red, grid))
     mean = colours.mean()
     if mean < COLOUR_LEAST:
         return _NO_GAP
     colours -= mean
-    luma = sampled(analysis, grid).astype(np.int16)
-    shapes = np.clip(np.abs(luma[:, 1:] - luma[:, :-1]), 0, COLOUR_STEP).astype(np.float32)
+    shapes = _edges(_steps(analysis, grid))
     shapes -= shapes.mean()
     size = shapes.shape[1]
     cross = (np.fft.rfft(colours, axis=1) * np.conj(np.fft.rfft(shapes, axis=1))).sum(axis=0)
-    energy = float(np.sqrt(np.vdot(shapes, shapes) * np.vdot(colours, colours))) + 1e-3
-    fits = np.fft.irfft(cross, n=size) / energy
+    energies = (float(np.vdot(edges, edges)) + COLOUR_NOISE * edges.size for edges in (shapes, colours))
+    fits = np.fft.irfft(cross, n=size) / math.sqrt(math.prod(energies))
     near = max(0.0, float(fits[0]), float(fits[1]), float(fits[-1]))
     shift = _best(fits, 2, size // 4)
     return {"chroma_gap": float(fits[shift]) - near, "chroma_shift": shift / size}
+
+
+def _steps(plane: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.int16]:
+    """Return the absolute steps between sums of SUMMED pixels, along the rows of a grid (width, height)."""
+    sums = summed(plane, grid).view(np.int16)
+    steps: NDArray[np.int16] = np.abs(sums[:, 1:] - sums[:, :-1])
+    return steps
+
+
+def _edges(steps: NDArray[np.int16]) -> Rows:
+    """Return steps in levels, COLOUR_STEP at most."""
+    return np.minimum(steps, COLOUR_STEP * SUMMED).astype(np.float32) / np.float32(SUMMED)
