@@ -42,6 +42,28 @@ def test_shrink_by_fours_takes_the_means_of_some_rows(factor: int) -> None:
     assert (kernels.shrink(plane, factor) == 128).all()
 
 
+@pytest.mark.parametrize("size", [(360, 640), (396, 704), (363, 643)])
+@pytest.mark.parametrize("across", [True, False])
+def test_three_quarters_sees_waves_as_means_do(size: tuple[int, int], across: bool) -> None:
+    """A wave keeps of its height what a mean over 4/3 pixels leaves, sin(x) / x; a plain mean of pixels leaves less."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    for frequency in (0.05, 0.1, 0.2, 0.3, 0.36):
+        wave = np.sin(2 * np.pi * frequency * ((columns if across else rows) + 0.5) + 1)
+        plane = np.rint(128 + 100 * wave).astype(np.uint8)
+        seen = kernels.three_quarters(plane).astype(int)
+        assert seen.shape == (size[0] // 4 * 3, size[1] // 4 * 3)
+        places = (np.arange(seen.shape[across]) + 0.5) * 4 / 3
+        expected = 100 * np.sinc(frequency * 4 / 3) * np.sin(2 * np.pi * frequency * places + 1)
+        found = seen[seen.shape[0] // 2] if across else seen[:, seen.shape[1] // 2]
+        assert np.abs(found - 128 - expected)[2:-2].max() < 20
+        assert np.ptp(found) == pytest.approx(200 * np.sinc(frequency * 4 / 3), rel=0.13)
+
+
+def test_three_quarters_of_one_level_are_that_level() -> None:
+    for level in (0, 1, 128, 254, 255):
+        assert (kernels.three_quarters(np.full((360, 640), level, np.uint8)) == level).all()
+
+
 def test_halve_takes_block_means() -> None:
     plane = np.random.default_rng(2).random((41, 61), dtype=np.float32)
     expected = plane[:40, :60].reshape(20, 2, 30, 2).mean(axis=(1, 3))

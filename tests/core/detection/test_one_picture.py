@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from timelapser_core.detection import Detector, Evaluation
+from timelapser_core.detection.decode import Planes
+from timelapser_core.detection.features import measure
 from timelapser_core.detection.hints import HINTS, MOST_POINTS, points
-from timelapser_core.detection.scene import measure_scene
+from timelapser_core.detection.scene import DETAIL, map_of, measure_scene
 from timelapser_core.detection.soft import of_one_picture
 from timelapser_core.detection.spots import MOST_SPOTS
 from timelapser_core.models import FaultKind, Verdict
@@ -121,8 +123,8 @@ def test_more_spots_than_can_be_are_not_counted() -> None:
     assert 0 < found.features["spots"] <= MOST_SPOTS
 
 
-@pytest.mark.parametrize(("width", "detail"), [(480, 3.0), (640, 2.585), (720, 2.415), (426, 3.0)])
-def test_detail_is_that_of_one_width_in_wider_analysis_pictures(width: int, detail: float) -> None:
+@pytest.mark.parametrize(("width", "detail"), [(240, 3.0), (320, 2.585), (360, 2.415), (213, 3.0)])
+def test_detail_is_that_of_one_width_in_wider_octaves(width: int, detail: float) -> None:
     seen = np.zeros((6, 18, 32), np.float32)
     seen[1], seen[2] = 3, 2
     assert measure_scene(seen, width)["detail"] == pytest.approx(detail, abs=0.001)
@@ -145,3 +147,26 @@ def test_nothing_is_said_to_be_missing_behind_as_much_grain_as_dim_detail(noise:
     features |= {"detail": 1.0, "smooth_share": 0.6, "smooth_luma": 60.0, "smooth_darker": 40.0}
     kinds = {fault.kind for fault in of_one_picture(features) if fault.severity > 0.25}
     assert (FaultKind.FILM in kinds, FaultKind.COVERED in kinds) == (told, told)
+
+
+def test_a_lens_out_of_focus_is_told_in_small_pictures_as_in_large_ones() -> None:
+    soft = pictures.blurred(pictures.scene("infrared", 1920, 1080), 24)
+    for size in ((640, 360), (1280, 720), (1920, 1080)):
+        picture = pictures.noisy(pictures.resized(soft, *size), 2, 1)
+        found = Detector().evaluate(pictures.jpeg(picture, 90), when=WHEN)
+        assert found.verdict is Verdict.SUSPECT, size
+        assert FaultKind.BLUR in {fault.kind for fault in found.faults}
+
+
+def test_a_small_picture_is_known_by_the_finest_detail_that_it_came_with() -> None:
+    sharp = pictures.noisy(pictures.scene("day", 640, 360), 8, 1)
+
+    def octaves(picture: Rgb) -> tuple[float, float]:
+        """Return the finest detail of the map, and that of the analysis picture."""
+        planes = Planes(luma=np.ascontiguousarray(picture[..., 1]), blue=None, red=None, warning="", watched=True)
+        measured = measure(planes)
+        assert measured.analysis.shape == (270, 480)
+        return float(map_of(planes, measured)[DETAIL][0].mean()), float(np.log2(measured.octaves[0].mean() + 1))
+
+    (mapped, analysed), (mapped_soft, analysed_soft) = octaves(sharp), octaves(pictures.blurred(sharp, 3))
+    assert mapped - mapped_soft > 1.1 * (analysed - analysed_soft) > 0

@@ -157,7 +157,7 @@ class Detector:
                     when=when,
                     sun=context.sun_elevation,
                 )
-                features |= measure_scene(seen.map, measured.analysis.shape[1])
+                features |= measure_scene(seen.map, measured.details[0].shape[1])
                 judgement = judge(baseline.normal, seen, sound=is_sound(features))
                 if not judgement.known:
                     features |= measure_shake(measured) | measure_spots(measured) | measure_exchange(planes)

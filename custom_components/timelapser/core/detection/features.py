@@ -14,8 +14,11 @@ from . import kernels
 from .decode import Planes
 
 ANALYSIS_WIDTH: Final = 480
-"""Pixels. Every picture is shrunk by the whole number that comes nearest to this width (360..720 results), so that
+"""Pixels. Every picture is shrunk by the whole number that comes nearest to this width (360..600 results), so that
 sharpness and noise do not depend on the resolution; the Laplacian of one scene differs eightfold between sizes."""
+NARROWED_FROM: Final = 576
+"""Pixels of width from which a picture too small to be shrunk by a whole number is shrunk to three quarters: of 640 of
+them 480 are left, as of larger pictures. Single pixels have twice the noise of means, which hides blur and slant."""
 LEAST_HEIGHT: Final = 64
 """Pixels of height that the analysis picture keeps, however wide the picture is."""
 CELL: Final = 8
@@ -87,8 +90,8 @@ FEATURES: Final[Mapping[str, str]] = {
     "clipped_share": "share of pixels of luma 250 and over, 0..1",
     "mode_level": "most common luma, 0..255",
     "mode_share": "share of pixels within 1 of the most common luma, 0..1",
-    "structure": "standard deviation of the cells' means outside the clock's bands, levels; in pictures that are not "
-    "shrunk, where a cell is a single block of a JPEG and has its rounding, that of 2 x 2 cells",
+    "structure": "standard deviation of the cells' means outside the clock's bands, levels; in pictures under 720 "
+    "pixels of width, where a cell is little more than a block of a JPEG and has its rounding, that of 2 x 2 cells",
     "speckle": "standard deviation of single pixels outside the clock's bands, levels: structure and noise",
     "grey_share": "share of cells that are flat, neutral and mid-grey, 0..1",
     "green_share": "share of cells of the green of zero planes, 0..1",
@@ -128,8 +131,10 @@ class Measured:
     """The features by name, the analysis picture (uint8 luma), and the picture's print: uint8 luma (90, 160).
 
     ``quarter`` is the analysis picture at a quarter of its size, ``octaves`` are its absolute Laplacians at a half, a
-    quarter, an eighth and a sixteenth. The print is sampled and not averaged. That keeps the sensor's noise, which a
-    mean over 12 x 12 pixels would lose: it tells a still scene from a frozen picture.
+    quarter, an eighth and a sixteenth. ``details`` are those that a camera's map is made of: where the picture was
+    narrowed, they are of the picture as it came, as a creeping focus takes the finest detail first. The print is
+    sampled and not averaged. That keeps the sensor's noise, which a mean over 12 x 12 pixels would lose: it tells a
+    still scene from a frozen picture.
     """
 
     features: dict[str, float]
@@ -137,13 +142,15 @@ class Measured:
     sample: NDArray[np.uint8]
     quarter: NDArray[np.float32]
     octaves: tuple[NDArray[np.float32], ...]
+    details: tuple[NDArray[np.float32], ...]
 
 
 def measure(planes: Planes) -> Measured:
     """Measure a picture; every key of FEATURES is in the result."""
     height, width = planes.luma.shape
     factor = max(1, min(16, round(width / ANALYSIS_WIDTH), height // LEAST_HEIGHT))
-    analysis = kernels.shrink(planes.luma, factor)
+    narrowed = factor == 1 and width >= NARROWED_FROM
+    analysis = kernels.three_quarters(planes.luma) if narrowed else kernels.shrink(planes.luma, factor)
     levels = _halved(analysis)
     means = levels[_CELLS]
     sample = sampled(planes.luma, PRINT_SIZE)
@@ -156,7 +163,14 @@ def measure(planes: Planes) -> Measured:
     features["end_grey"] = 0.0 if planes.watched else _end_grey(planes.luma)
     octaves = tuple(kernels.laplacian(level) for level in levels)
     features |= _texture(analysis, octaves)
-    return Measured(features=features, analysis=analysis, sample=sample, quarter=levels[1], octaves=octaves)
+    return Measured(
+        features=features,
+        analysis=analysis,
+        sample=sample,
+        quarter=levels[1],
+        octaves=octaves,
+        details=tuple(kernels.laplacian(level) for level in _halved(planes.luma)) if narrowed else octaves,
+    )
 
 
 @lru_cache(maxsize=64)

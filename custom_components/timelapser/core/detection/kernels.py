@@ -83,6 +83,31 @@ def shrink(plane: Bytes2D, factor: int) -> Bytes2D:
     return means
 
 
+def three_quarters(plane: Bytes2D) -> Bytes2D:
+    """Return three pixels for every four along both axes; rows and columns that do not fill four are left out."""
+    height, width = plane.shape[0] // 4 * 4, plane.shape[1] // 4 * 4
+    wide = np.pad(plane[:height, :width].astype(np.int16), 1, mode="edge")
+    narrow = _threes_of_fours(_threes_of_fours(wide).T).T
+    return np.ascontiguousarray(np.clip(narrow, 0, 255, out=narrow).astype(np.uint8))
+
+
+def _threes_of_fours(lines: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return three lines for every four, the first and the last of which stand for what lies beyond the rim.
+
+    Each is what a pixel 4/3 as wide would see: an integral over the sinc between the samples, cut off after two on each
+    side. A plain mean of what it covers would see less of the finest detail than the means of whole numbers do.
+    """
+    count = (len(lines) - 2) // 4
+    before, first, second, third, fourth, after = (lines[at::4][:count] for at in range(6))
+    narrow = np.empty((count, 3, *lines.shape[1:]), np.int16)
+    narrow[:, 0] = 50 * first + 17 * second + before - 4 * third
+    narrow[:, 1] = 38 * (second + third) - 6 * (first + fourth)
+    narrow[:, 2] = 50 * fourth + 17 * third + after - 4 * second
+    narrow += 32
+    narrow >>= 6
+    return narrow.reshape(3 * count, *lines.shape[1:])
+
+
 def sums_across(rows: NDArray[np.uint16], count: int) -> NDArray[np.uint16]:
     """Return the sums, under 65536, of ``count`` neighbours each along contiguous rows, whose memory may be used up."""
     step = count

@@ -79,12 +79,12 @@ def map_of(planes: Planes, measured: Measured) -> Map:
     """Return the map of a picture and of what was measured on it.
 
     Detail of octave n, from 1 on, is log2 of the mean absolute Laplacian (4-neighbour), in levels, of the analysis
-    picture shrunk by 2**n, plus DETAIL_FLOOR; in the analysis picture itself there is more noise than detail. Without
-    colour both colour planes are 0.
+    picture (before it was narrowed) shrunk by 2**n, plus DETAIL_FLOOR; in the analysis picture itself there is more
+    noise than detail. Without colour both colour planes are 0.
     """
     result = np.zeros((PLANES, GRID[1], GRID[0]), np.float32)
     result[LUMA] = _grid_means(measured.analysis.astype(np.float32))
-    for octave, (response, floor) in enumerate(zip(measured.octaves, DETAIL_FLOOR, strict=False)):
+    for octave, (response, floor) in enumerate(zip(measured.details, DETAIL_FLOOR, strict=False)):
         result[1 + octave] = np.log2(_grid_means(response) + np.float32(floor))
     if planes.blue is not None and planes.red is not None:
         points = GRID[0] * COLOUR_SAMPLES, GRID[1] * COLOUR_SAMPLES
@@ -126,11 +126,11 @@ def _grid_means(plane: NDArray[np.float32]) -> Map:
 
 
 def measure_scene(seen: Map, width: int) -> dict[str, float]:
-    """Measure the map of an analysis picture of so many pixels' width; every key of SCENE_FEATURES is in the result."""
+    """Measure a map whose first octave is of so many pixels' width; every key of SCENE_FEATURES is in the result."""
     detail, luma = seen[DETAIL][0], seen[LUMA]
-    if width > ANALYSIS_WIDTH:
+    if 2 * width > ANALYSIS_WIDTH:
         # What lies between the octaves is what a picture of ANALYSIS_WIDTH has in its first.
-        detail = detail + (seen[DETAIL][1] - detail) * np.float32(math.log2(width / ANALYSIS_WIDTH))
+        detail = detail + (seen[DETAIL][1] - detail) * np.float32(math.log2(2 * width / ANALYSIS_WIDTH))
     smooth = detail < SMOOTH
     share = int(np.count_nonzero(smooth)) / smooth.size
     level = float(luma[smooth].mean()) if share else 0.0
