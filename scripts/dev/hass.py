@@ -67,8 +67,8 @@ logger:
 """
 
 
-GENERIC_LOOKS = 3
-"""Times that the generic camera's flow may look at a camera before that is a failure."""
+GENERIC_PATIENCE = 90
+"""Seconds in which the generic camera's flow looks at a camera again and again before that is a failure."""
 
 
 class HassError(RuntimeError):
@@ -383,13 +383,16 @@ class HomeAssistant:
 
     async def _generic_flow(self, user: Json) -> Json:
         """Go through the generic camera's flow, which has one look at the camera and gives up on a busy machine."""
-        for _ in range(GENERIC_LOOKS - 1):
+
+        async def look() -> Json | None:
             try:
                 return await self.flow("generic", [user, {"confirmed_ok": True}])
             except HassError as err:
                 if "unable_still_load" not in str(err) and "timeout" not in str(err):
                     raise
-        return await self.flow("generic", [user, {"confirmed_ok": True}])
+                return None
+
+        return await self.wait_for("a picture for the generic camera", look, GENERIC_PATIENCE, interval=1)
 
     async def add_generic_camera(self, name: str, *, stream: str | None = None, still: str | None = None) -> str:
         """Add a camera with the generic integration, return its entity id (made from the name)."""

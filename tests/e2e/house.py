@@ -265,9 +265,15 @@ class House:
     async def _set_up(self, name: str, role: Role) -> Post:
         camera = await self._camera(name, role)
         async with self._room:
-            entity_id = await self.hass.add_generic_camera(
-                name.replace("_", " ").capitalize(), stream=_secret(camera.stream), still=_secret(camera.still)
-            )
+            try:
+                entity_id = await self.hass.add_generic_camera(
+                    name.replace("_", " ").capitalize(), stream=_secret(camera.stream), still=_secret(camera.still)
+                )
+            except HassError as err:
+                err.add_note(
+                    f"The camera {'runs' if camera.process.running else 'is dead'}: {camera.process.log_tail()}"
+                )
+                raise
             if not self._guarding:
                 # The first guard asks where the frames go.
                 async with self._storage_asked:
