@@ -59,12 +59,25 @@ def test_spots_are_told_in_pictures_of_any_size() -> None:
         assert FaultKind.DIRT in {fault.kind for fault in looked_at(picture).faults}, width
 
 
+def spots_in(picture: Rgb, sizes: tuple[tuple[int, int], ...]) -> list[float]:
+    """Return what spots count in a picture in some sizes."""
+    return [looked_at(pictures.resized(picture, *size)).features["spots"] for size in sizes]
+
+
+LARGE = ((1152, 648), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+
+
 @pytest.mark.parametrize("name", ["day", "snow"])
 def test_spots_are_as_many_in_pictures_of_any_size(name: str) -> None:
-    picture = dirty(pictures.scene(name))
-    sizes = ((640, 360), (704, 396), (1152, 648), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
-    spots = [looked_at(pictures.resized(picture, *size)).features["spots"] for size in sizes]
-    assert 4 < max(spots) < 1.4 * min(spots)
+    spots = spots_in(dirty(pictures.scene(name)), ((640, 360), (704, 396), *LARGE))
+    assert 2.5 < max(spots) < 1.3 * min(spots)
+
+
+@pytest.mark.parametrize("name", ["day", "snow", "infrared", "dusk"])
+def test_a_few_spots_are_as_many_in_pictures_that_are_made_smaller(name: str) -> None:
+    """Noise takes a part of a spot away, and not the whole of it."""
+    spots = spots_in(dirty(pictures.scene(name), 8), LARGE)
+    assert 1 < max(spots) < 1.2 * min(spots)
 
 
 @pytest.mark.parametrize("top", [300, 360, 420])
@@ -170,3 +183,34 @@ def test_a_small_picture_is_known_by_the_finest_detail_that_it_came_with() -> No
 
     (mapped, analysed), (mapped_soft, analysed_soft) = octaves(sharp), octaves(pictures.blurred(sharp, 3))
     assert mapped - mapped_soft > 1.1 * (analysed - analysed_soft) > 0
+
+
+@pytest.mark.parametrize(
+    "nearly", [("crispness", 0.58, 0.62), ("sharpness", 1.77, 1.83), ("noise", 0.16, 0.18)], ids=lambda sign: sign[0]
+)
+def test_a_sign_that_differs_by_little_makes_little_of_a_film_more_or_less(nearly: tuple[str, float, float]) -> None:
+    """A mist is the same in pictures of two sizes, the grain and the blocks that are left of it nearly so."""
+    name, less, more = nearly
+    pale = {"luma_spread": 40.0, "luma_mean": 120.0, "lowest": 90.0, "detail": 1.0}
+    base = looked_at(pictures.scene("day")).features | pale
+    if name == "crispness":
+        base |= {"noise": 0.0, "peak": 250.0}
+    else:
+        base |= {"noise": 0.2, "peak": 180.0, "crispness": 0.9, "sharpness": 2.0}
+
+    def film(value: float) -> float:
+        found = of_one_picture(base | {name: value})
+        return max((fault.severity for fault in found if fault.kind is FaultKind.FILM), default=0.0)
+
+    assert film(less) == pytest.approx(film(more), abs=0.1)
+    assert 0 < film(less) < 0.45
+
+
+def test_a_plain_wall_with_grain_is_no_film_and_a_wall_without_any_is() -> None:
+    base = looked_at(pictures.scene("wall")).features | {"detail": 1.0, "peak": 180.0, "crispness": 0.9}
+
+    def films(sharpness: float, noise: float) -> list[float]:
+        found = of_one_picture(base | {"sharpness": sharpness, "noise": noise})
+        return [fault.severity for fault in found if fault.kind is FaultKind.FILM and fault.severity >= 0.25]
+
+    assert (films(2.4, 0.24), films(2.4, 0.1), films(1.2, 0.24)) == ([], [0.45], [0.45])

@@ -43,22 +43,25 @@ than 1.3 levels (1.20) is left of a scene behind a misted or covered lens; 98 % 
 plain walls least."""
 FAINT_PEAK: Final = 230.0
 """Highest luma of such a picture: a lamp or the sun would be seen through fog and at night."""
-GRAINY: Final = 1.5
-GRAIN: Final = 0.2
+GRAINY: Final = (1.0, 2.0)
+GRAIN: Final = (0.1, 0.3)
 """Crispness and analysis levels of noise of a plain wall: what little there is, is its grain, which no film lets
-through."""
-FINE_GRAINY: Final = 1.8
-FINE_GRAIN: Final = 0.17
+through. From half of each on no film is suspect; what a JPEG leaves of grain differs with the size of the picture."""
+FINE_GRAINY: Final = (1.2, 2.4)
+FINE_GRAIN: Final = (0.1, 0.24)
 """Sharpness and noise of one that many pixels show, which average its grain out: 6 of 168 misted and covered lenses of
-the tuning scenes have as much."""
+the tuning scenes have half of it."""
 VEILED: Final = (2.1, 1.38)
 """The same of a picture that is pale and soft all over, as mist on the lens makes it: suspect from 1.7."""
 VEIL_LOWEST: Final = 25.0
 """Darkest luma (1st percentile) of such a picture at least."""
 VEIL_CONTRAST: Final = 0.6
 """Its spread of luma against its mean at most; 16 levels are added to the mean."""
-VEIL_CRISPNESS: Final = (0.1, 0.6)
-"""Its crispness: under the first it is out of focus, over the second are plain walls, which are as pale but grainy."""
+VEIL_CRISPNESS: Final = (0.75, 0.5)
+"""Its crispness: over the first are plain walls, which are as pale but grainy. What the blocks of a JPEG add to it
+differs by a third with the size of the picture."""
+IN_FOCUS: Final = 0.1
+"""Crispness under which a picture is out of focus, whatever else it has."""
 COVER_SHARE: Final = (0.3, 0.57)
 """Share of the view that shows nothing where something sits before the lens: suspect from 0.45."""
 COVER_DARKER: Final = (8.0, 20.6)
@@ -66,13 +69,13 @@ COVER_DARKER: Final = (8.0, 20.6)
 COVER_LUMA: Final = (30.0, 100.0)
 """Its mean luma: cloth and leaves are dark, but not black as the night. None of 2,622 clean tuning pictures is suspect
 by it that is not by other signs; of 13 covered ones that nothing else told, 10 are."""
-HIDDEN: Final = (0.38, 0.5)
+HIDDEN: Final = (0.33, 0.55)
 """Analysis levels of noise, in the calmest fifth, from which on it is not said that detail is missing: what has as much
 grain as dim detail may hide some, and how much is left of it differs with the pixels that a mean is of. All of 66 films
 and covers of the tuning scenes that are suspect have under 0.3, dim nights in 2160 rows 0.45 to 0.6."""
-SPOTS: Final = (2.0, 3.08)
-"""Round soft spots, each by how even it is: suspect from 2.6, which one of 500 clean tuning pictures has, grass before
-the focus above all. Of those behind 22 blotches of dirt 45 % have more, of those behind 9 blotches 24 %."""
+SPOTS: Final = (1.85, 2.3)
+"""Round soft spots, each in part: suspect from 2.1, which 5 of 1,572 clean tuning pictures have, most of them of one
+facade. Of those behind 22 blotches of dirt 45 % have more, of those behind 9 blotches 19 %."""
 SMALL_SIDE: Final = 120
 """Pixels of the shorter side under which details are lost whatever the camera."""
 SOUND: Final = 0.25
@@ -121,13 +124,13 @@ def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
     if "detail" not in features:
         return
     told = SOFT_LIMIT * (1 - ramp(features["noise"], HIDDEN))
-    if _is_veiled(features):
+    if veiled := _veiled(features):
         words = "everything is pale and soft"
-        yield Fault(FaultKind.FILM, told * ramp(features["detail"], VEILED), words=words)
-    if features["peak"] < FAINT_PEAK and not _is_grainy(features):
+        yield Fault(FaultKind.FILM, told * veiled * ramp(features["detail"], VEILED), words=words)
+    if features["peak"] < FAINT_PEAK and (bare := 1 - _grainy(features)):
         words = "there is hardly any detail anywhere"
-        yield Fault(FaultKind.FILM, told * ramp(features["detail"], FAINT), words=words)
-    in_focus = features["crispness"] >= VEIL_CRISPNESS[0]
+        yield Fault(FaultKind.FILM, told * bare * ramp(features["detail"], FAINT), words=words)
+    in_focus = features["crispness"] >= IN_FOCUS
     if in_focus and "spots" in features and (doubt := ramp(features["spots"], SPOTS)) and is_sound(features):
         yield Fault(FaultKind.DIRT, SOFT_LIMIT * doubt, words="round soft spots lie over the picture")
     if in_focus and COVER_LUMA[0] <= features["smooth_luma"] <= COVER_LUMA[1]:
@@ -137,18 +140,19 @@ def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
         yield Fault(FaultKind.COVERED, told * doubt, words=words)
 
 
-def _is_grainy(features: Mapping[str, float]) -> bool:
-    """Return whether a picture shows the grain of a wall."""
+def _grainy(features: Mapping[str, float]) -> float:
+    """Return how surely a picture shows the grain of a wall, 0..1."""
     noise = features["noise"]
-    crisp = features["crispness"] >= GRAINY and noise >= GRAIN
-    return crisp or (features["sharpness"] >= FINE_GRAINY and noise >= FINE_GRAIN)
+    crisp = min(ramp(features["crispness"], GRAINY), ramp(noise, GRAIN))
+    return max(crisp, min(ramp(features["sharpness"], FINE_GRAINY), ramp(noise, FINE_GRAIN)))
 
 
-def _is_veiled(features: Mapping[str, float]) -> bool:
-    """Return whether a picture is pale and soft all over."""
+def _veiled(features: Mapping[str, float]) -> float:
+    """Return how surely a picture is pale and soft all over, 0..1."""
     contrast = features["luma_spread"] / (features["luma_mean"] + 16)
-    soft = VEIL_CRISPNESS[0] <= features["crispness"] < VEIL_CRISPNESS[1]
-    return soft and contrast < VEIL_CONTRAST and features["lowest"] >= VEIL_LOWEST
+    if features["crispness"] < IN_FOCUS or contrast >= VEIL_CONTRAST or features["lowest"] < VEIL_LOWEST:
+        return 0.0
+    return ramp(features["crispness"], VEIL_CRISPNESS)
 
 
 def is_sound(features: Mapping[str, float]) -> bool:

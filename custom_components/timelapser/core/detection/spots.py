@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from . import kernels
 from .features import Measured
-from .ramps import ramp
 
 WIDTH: Final = 107
 """Pixels of width of the picture in which spots are looked for: a quarter of the analysis picture of 1280 pixels."""
@@ -26,19 +25,23 @@ RIM: Final = max(REACHES)
 """Pixels around the picture, those within it mirrored: what the largest spots at its border are compared with."""
 AROUND: Final = tuple((math.sin(turn), math.cos(turn)) for turn in np.linspace(0, 2 * math.pi, 8, endpoint=False))
 """The eight directions (down, right) in which a spot is compared."""
-EVERY: Final = 3
+EVERY: Final = 4
 """Places within a reach at which a spot may have its middle."""
-LEAST_STEP: Final = 2.0
+STEP: Final = (1.0, 8.0)
 """Levels by which a spot differs from its surroundings in every direction."""
-MOST_STEP: Final = 80.0
+MOST_STEP: Final = (90.0, 50.0)
 """The same at most: lamps and windows differ more, and dirt is lit by the scene's own light."""
-EVEN: Final = (0.25, 0.8)
+EVEN: Final = (0.15, 0.5)
 """Least step over the largest: from the first on a spot counts, from the second in full. A stain lies before the scene,
 where what belongs to the scene has something beside it."""
-SOFT_CORE: Final = 0.15
+SOFT_CORE: Final = (0.17, 0.05)
 """Detail (levels, octave 1) over the step, within a spot. Bricks, leaves and stones have texture of their own."""
-SOFT_RIM: Final = 0.4
+SOFT_RIM: Final = (0.5, 0.1)
 """The same at its rim over the largest step: a plate or a window ends at an edge."""
+LEAST: Final = 0.02
+"""What a spot counts at least, so that few are compared with each other."""
+MOST: Final = 0.5
+"""What it counts at most: a house may have three windows that look like spots, dirt is not in three places only."""
 STEP_FLOOR: Final = 2.0
 """Levels added to a step that something is divided by, so that noise is no spot."""
 DETAIL_FLOOR: Final = 0.6
@@ -49,8 +52,8 @@ MOST_SPOTS: Final = 25
 """Spots that are looked at: with more a picture is no dirtier."""
 
 SPOT_FEATURES: Final[Mapping[str, str]] = {
-    "spots": "round spots with a soft rim that are lighter or darker than all around them; each counts by the least "
-    "step to what is around it over the largest, from 0.25 to 0.8, 0..25",
+    "spots": "round spots with a soft rim that are lighter or darker than all around them; each counts by how even, "
+    "how soft within and at its rim, and how different from what is around it it is, one times the other, 0..12.5",
 }
 """The measurement of dirt."""
 
@@ -180,38 +183,50 @@ def _of_reach(luma: NDArray[np.float32], size: tuple[int, ...], number: int) -> 
     apart = np.empty((height, wide), np.float32)
     np.maximum(level - most, least - level, out=apart.ravel()[:count])
     every = max(1, REACHES[number] // EVERY)
-    row, column = np.nonzero(apart[::every, :width:every] >= LEAST_STEP)
+    row, column = np.nonzero(apart[::every, :width:every] > STEP[0])
     at = (row * wide + column) * every
     return _Found(first + at, np.full(at.size, number), level[at], least[at], most[at])
+
+
+def _ramp(values: NDArray[np.float32], limits: tuple[float, float]) -> NDArray[np.float32]:
+    """Return for each value what ``ramp`` does."""
+    part = (values - np.float32(limits[0])) * np.float32(1 / (limits[1] - limits[0]))
+    result: NDArray[np.float32] = np.minimum(np.maximum(part, 0), 1)
+    return result
 
 
 def _soft(
     luma: NDArray[np.float32], detail: NDArray[np.float32], wide: int, found: _Found
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
-    """Return how even those places are that are soft and end softly, where they are, and the index of their reach."""
+    """Return what those places count that are soft and end softly, where they are, and the index of their reach.
+
+    Each sign counts in part: noise would take a whole spot away from one picture of a scene and not from another.
+    """
     at, reach, level, least, most = found
     lighter = level > most
     inner = np.where(lighter, level - most, least - level)
     outer = np.where(lighter, level - least, most - level)
-    even = inner / (outer + 1)
-    is_spot = (outer <= MOST_STEP) & (even >= EVEN[0])
-    is_spot &= np.exp2(detail[at]) <= SOFT_CORE * ((inner + outer) / 2 + STEP_FLOOR)
-    at, reach, level, lighter, outer, even = (values[is_spot] for values in (at, reach, level, lighter, outer, even))
+    counts = _ramp(inner / (outer + 1), EVEN) * _ramp(inner, STEP) * _ramp(outer, MOST_STEP)
+    counts *= _ramp(np.exp2(detail[at]) / ((inner + outer) / 2 + np.float32(STEP_FLOOR)), SOFT_CORE)
+    is_spot = counts >= LEAST
+    at, reach, level, lighter = at[is_spot], reach[is_spot], level[is_spot], lighter[is_spot]
+    outer, counts = outer[is_spot], counts[is_spot]
     rim = at + _steps(RIMS, wide).T[:, reach]
-    is_spot = ((level > luma[rim]) == lighter).all(axis=0)
-    is_spot &= np.exp2(detail[rim].max(axis=0)) <= SOFT_RIM * (outer + STEP_FLOOR)
-    return even[is_spot], at[is_spot], reach[is_spot]
+    counts *= ((level > luma[rim]) == lighter).all(axis=0)
+    counts *= _ramp(np.exp2(detail[rim].max(axis=0)) / (outer + np.float32(STEP_FLOOR)), SOFT_RIM)
+    is_spot = counts >= LEAST
+    return counts[is_spot], at[is_spot], reach[is_spot]
 
 
-def _counted(even: NDArray[np.float32], at: NDArray[np.intp], reach: NDArray[np.intp], wide: int) -> float:
-    """Return what spots count that do not overlap, the most even ones first."""
+def _counted(counts: NDArray[np.float32], at: NDArray[np.intp], reach: NDArray[np.intp], wide: int) -> float:
+    """Return what spots count that do not overlap, those that count most first."""
     row, column = np.divmod(at, wide)
     reaches = _REACHES[reach]
-    order = np.argsort(-even, kind="stable")
+    order = np.argsort(-counts, kind="stable")
     spots: list[float] = []
     while order.size and len(spots) < MOST_SPOTS:
         best = order[0]
-        spots.append(ramp(float(even[best]), EVEN))
+        spots.append(min(MOST, float(counts[best])))
         distance = (row[order] - row[best]) ** 2 + (column[order] - column[best]) ** 2
         order = order[distance > (APART * (reaches[order] + reaches[best])) ** 2]
     return sum(spots)
