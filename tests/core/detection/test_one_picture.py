@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from timelapser_core.detection import Detector, Evaluation
 from timelapser_core.detection.decode import Planes
+from timelapser_core.detection.exchange import measure_exchange
 from timelapser_core.detection.features import measure
 from timelapser_core.detection.hints import HINTS, MOST_POINTS, points
 from timelapser_core.detection.scene import DETAIL, map_of, measure_scene
@@ -98,6 +99,18 @@ def test_a_blue_sky_over_sand_is_a_horizon() -> None:
     found = looked_at(picture.clip(0, 255).astype(np.uint8))
     assert found.features["exchange"] == 0
     assert FaultKind.CAST not in {fault.kind for fault in found.faults}
+
+
+@pytest.mark.parametrize(("levels", "exchanged"), [(1, False), (8, True)])
+def test_one_step_of_colour_in_a_grey_picture_changes_no_places(levels: int, exchanged: bool) -> None:
+    """A low bitrate leaves a step of blue in some blocks, and a step of red in those below."""
+    steps = np.where(np.arange(640) // 64 % 2, levels, 0).astype(np.uint8)
+    blue, red = np.full((2, 360, 640), 128, np.uint8)
+    blue[:180] += steps
+    red[180:] += steps
+    luma = np.full((720, 1280), 120, np.uint8)
+    found = measure_exchange(Planes(luma=luma, blue=blue, red=red, warning="", watched=True))
+    assert (found["exchange"] > 0.6) == exchanged
 
 
 def test_a_weak_sign_takes_points_off_a_good_picture_at_any_sensitivity() -> None:

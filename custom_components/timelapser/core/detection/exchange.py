@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import kernels
 from .decode import Planes
 from .features import sampled
+from .ramps import ramp
 
 GRID: Final = (160, 90)
 """Columns and rows at which colour and luma are sampled."""
@@ -26,6 +27,9 @@ LUMA_SHIFT: Final = np.float32(0.185)
 """Weight of red in luma less that of blue: what exchanging them adds to luma, of blue less red."""
 FLOOR: Final = 1.5
 """Levels added to what a difference is divided by, so that grey has no colours to exchange."""
+CHANGE: Final = (3.0, 6.0)
+"""Mean change of red and blue there, levels: under the first it is a step of the quantisation of what is nearly grey,
+from the second on it counts in full. Colours that changed places have 11 and more."""
 LIKE: Final = 0.3
 """Correlation along the row of red with what was blue, and the reverse, at least: a horizon is one step all along."""
 LIKE_FLOOR: Final = 20.0
@@ -37,7 +41,7 @@ STEP_FLOOR: Final = 2.0
 
 EXCHANGE_FEATURES: Final[Mapping[str, str]] = {
     "exchange": "how much better the colours of a row fit those above it with red and blue exchanged than as they are, "
-    "over what colours differ by from row to row; 0 where they do not or luma breaks there too, 0..",
+    "over what colours differ by from row to row; 0 where they do not, luma breaks too or all is nearly grey, 0..",
     "exchange_top": "where that is, share of the height; 0 where it is nowhere",
 }
 """The measurements of colours that changed places."""
@@ -62,7 +66,8 @@ def measure_exchange(planes: Planes) -> dict[str, float]:
     left = float(np.abs(luma[row + GAP] - luma[row] - turned[row]).mean())
     if left > STEP * (_median(step) + STEP_FLOOR):
         return none
-    return {"exchange": float(gain[row]), "exchange_top": (row + GAP / 2) / GRID[1]}
+    found = float(gain[row]) * ramp(float(as_it_is[row]), CHANGE)
+    return {"exchange": found, "exchange_top": (row + GAP / 2) / GRID[1]}
 
 
 def _joined(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
