@@ -443,13 +443,31 @@ def under_a_horizon(width: int, height: int, seed: int) -> Rgb:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("size", SIZES[:3])
 def test_what_fits_by_chance_at_some_shift_is_no_tear(size: tuple[int, int], seed: int) -> None:
-    assert looked_at(under_a_horizon(*size, seed), 92).features["tear"] < 0.04
+    assert looked_at(under_a_horizon(*size, seed), 92).features["tear"] < 0.06
 
 
 def test_a_torn_horizon_is_a_tear() -> None:
     picture = np.array(day())
     picture[333:] = np.roll(under_a_horizon(WIDTH, HEIGHT, 1)[333:] // 2 + picture[333:] // 2, 200, axis=1)
     assert looked_at(picture).features["tear"] > 0.1
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+def test_a_tear_through_a_noisy_night_is_bad_in_larger_pictures(size: tuple[int, int]) -> None:
+    night = pictures.noisy(pictures.resized(pictures.scene("night", 1920, 1080), *size), 4, 1)
+    picture = night.copy()
+    row = int(0.463 * size[1])
+    picture[row:] = np.roll(night[row:], int(0.2 * size[0]), axis=1)
+    whole, found = looked_at(night), looked_at(picture)
+    assert severity(whole, FaultKind.TEARING) == 0
+    assert (found.verdict, severity(found, FaultKind.TEARING) > 0.5) == (Verdict.BAD, True)
+
+
+@pytest.mark.parametrize(("tear", "torn"), [(0.065, False), (0.07, False), (0.088, True)])
+def test_hardly_anything_is_between_a_tear_and_none(tear: float, torn: bool) -> None:
+    features = dict.fromkeys(DAMAGE_FEATURES, 0.0) | {"noise": 0.0, "tear": tear, "tear_shift": 0.1}
+    worst = max((fault.severity for fault in of_damage(features)), default=0.0)
+    assert worst > 0.5 if torn else worst == 0
 
 
 def test_colours_that_change_places_at_a_block_are_no_lost_blocks() -> None:

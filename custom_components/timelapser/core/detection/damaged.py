@@ -18,8 +18,9 @@ looked for less; beyond the second not at all. Common qualities leave 0 to 0.9, 
 33 leaves 3 to 6."""
 FEW_BANDS: Final = 1
 """Bands that may also be a wire or a burnt-in line; none of the clean pictures has one."""
-TEAR: Final = (0.05, 0.11)
-"""Gain in correlation below a break: 99.9 % of clean pictures under 0.06, torn ones 0.1 to 0.7."""
+TEAR: Final = (0.07, 0.09)
+"""Gain in correlation below a break: 99.9 % of clean pictures under 0.07, torn ones 0.08 to 0.7. What lies between is
+one in some sizes and the other in others: the less of it the better."""
 SHORT_TEAR: Final = (0.13, 0.24)
 SHORT_SHIFT: Final = 0.04
 """The same for shifts of less than so much of the width, by which roofs and other slanted edges fit too: up to 0.13."""

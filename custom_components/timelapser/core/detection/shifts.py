@@ -18,8 +18,9 @@ type Rows = NDArray[np.float32]
 
 LARGEST_JUMP: Final = 48
 """Levels that one run's jump counts for at most."""
-JUMP_RATIO: Final = 1.5
-"""So many times the jumps between rows nearby must a torn run exceed."""
+JUMP_PART: Final = 4
+"""One part in so many must a torn run's jump exceed those between rows nearby. Those of a small picture are large, and
+by a half few runs exceed them."""
 JUMP_EXCESS: Final = 1
 """And by so many levels."""
 TORN_LEAST: Final = 0.2
@@ -180,7 +181,7 @@ def _torn(
 
     around = np.maximum(beside(jumps, -2), beside(jumps, -3))
     np.maximum(around, np.maximum(beside(jumps, 2), beside(jumps, 3)), out=around)
-    around += around // 2 + JUMP_EXCESS * RUN
+    around += around // JUMP_PART + JUMP_EXCESS * RUN
     torn = beside(jumps, 0) > around
     torn &= ~(beside(flat, 0) | beside(flat, 1))
     widths = kernels.counts(torn) / jumps.shape[1]
