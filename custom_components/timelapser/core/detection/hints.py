@@ -54,7 +54,7 @@ HINTS: Final = (
     # A touch of pink, which nine in ten clean pictures have nowhere.
     Hint(1.4, (("cast_share", (0.0, 0.01)),)),
     # A few soft spots.
-    Hint(1.3, (("spots", (0.1, 1.2)),)),
+    Hint(1.6, (("spots", (0.4, 1.0)),)),
     # Less fine detail than nine in ten clean pictures have, in general and along a diagonal.
     Hint(0.6, (("crispness", (0.19, 0.1)), ("broad", (20.0, 40.0)))),
     Hint(0.5, (("sharpness", (0.13, 0.06)), ("coarse", (20.0, 40.0)))),
