@@ -396,6 +396,19 @@ def test_pale_colour_beside_its_shapes_is_told_in_small_pictures_as_in_large_one
         assert (found.verdict, severity(found, FaultKind.CHROMA_SHIFT) > 0.5) == (Verdict.BAD, True), size
 
 
+@pytest.mark.parametrize("name", ["wall", "fog", "snow"])
+def test_the_colour_of_a_few_signs_beside_them_is_told_in_all_sizes(name: str) -> None:
+    view = pictures.scene(name, 1920, 1080).mean(axis=2, keepdims=True).astype(np.uint8).repeat(3, axis=2)
+    for number in range(4):
+        left, top = 200 + number * 375, 300 + number % 3 * 200
+        view[top : top + 40, left : left + 40] = (150, 40, 40)
+    for size in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160)):
+        picture = pictures.resized(view, *size)
+        whole, found = (looked_at(pictures.noisy(one, 1, 1)) for one in (picture, colour_beside(picture, 0.05)))
+        assert severity(whole, FaultKind.CHROMA_SHIFT) == 0, size
+        assert (found.verdict, severity(found, FaultKind.CHROMA_SHIFT) > 0.5) == (Verdict.BAD, True), size
+
+
 def test_colourless_pictures_have_no_colour_beside_their_shapes() -> None:
     grey = day()[..., :1].repeat(3, 2)
     features = looked_at(grey).features

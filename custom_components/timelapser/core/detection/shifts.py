@@ -73,8 +73,9 @@ COLOUR_SIZE: Final = 240
 """Steps between the columns at which luma and colour are sampled for their comparison: a size that transforms fast."""
 COLOUR_STEP: Final = 32
 """Levels that an edge counts for at most."""
-COLOUR_LEAST: Final = 0.1
-"""Mean levels of colour edges without which there is nothing to compare."""
+COLOUR_LEAST: Final = 0.02
+"""Mean levels of colour edges without which there is nothing to compare: under 0.1 they are few, as of a red sign on
+grey, and what is faint all over is less than COLOUR_NOISE."""
 COLOUR_NOISE: Final = 0.5
 """Levels squared added to the energy of edges: what has next to no colour fits at one place or another by chance."""
 
