@@ -55,7 +55,7 @@ def test_three_quarters_sees_waves_as_means_do(size: tuple[int, int], across: bo
         places = (np.arange(seen.shape[across]) + 0.5) * 4 / 3
         expected = 100 * np.sinc(frequency * 4 / 3) * np.sin(2 * np.pi * frequency * places + 1)
         found = seen[seen.shape[0] // 2] if across else seen[:, seen.shape[1] // 2]
-        assert np.abs(found - 128 - expected)[2:-2].max() < 20
+        assert np.abs(found - 128 - expected)[2:-2].max() < 12
         assert np.ptp(found) == pytest.approx(200 * np.sinc(frequency * 4 / 3), rel=0.13)
 
 
