@@ -41,8 +41,9 @@ FAINT: Final = (1.36, 1.08)
 """Detail (log2 of levels, octave 1) of the cell that three quarters of the picture do not reach: a quarter with less
 than 1.3 levels (1.20) is left of a scene behind a misted or covered lens; 98 % of the clean tuning pictures have more,
 plain walls least."""
-FAINT_PEAK: Final = 230.0
-"""Highest luma of such a picture: a lamp or the sun would be seen through fog and at night."""
+FAINT_PEAK: Final = (240.0, 215.0)
+"""Highest luma of such a picture: a lamp or the sun would be seen through fog and at night. How much of a small lamp is
+left differs with the size of the picture; where nothing else speaks for a film, one of 226 does not either."""
 GRAINY: Final = (1.0, 2.0)
 GRAIN: Final = (0.1, 0.3)
 """Crispness and analysis levels of noise of a plain wall: what little there is, is its grain, which no film lets
@@ -127,7 +128,7 @@ def _of_scene(features: Mapping[str, float]) -> Iterator[Fault]:
     if veiled := _veiled(features):
         words = "everything is pale and soft"
         yield Fault(FaultKind.FILM, told * veiled * ramp(features["detail"], VEILED), words=words)
-    if features["peak"] < FAINT_PEAK and (bare := 1 - _grainy(features)):
+    if bare := ramp(features["peak"], FAINT_PEAK) * (1 - _grainy(features)):
         words = "there is hardly any detail anywhere"
         yield Fault(FaultKind.FILM, told * bare * ramp(features["detail"], FAINT), words=words)
     in_focus = features["crispness"] >= IN_FOCUS
