@@ -58,7 +58,7 @@ HINTS: Final = (
     # Less fine detail than nine in ten clean pictures have, in general and along a diagonal.
     Hint(0.6, (("crispness", (0.19, 0.1)), ("broad", (20.0, 40.0)))),
     Hint(0.5, (("sharpness", (0.13, 0.06)), ("coarse", (20.0, 40.0)))),
-    Hint(0.3, (("along_diagonal", (-3.3, -4.0)), ("sharpness", (SHARP, 0.3)))),
+    Hint(0.3, (("along_diagonal", (-1.7, -2.4)), ("sharpness", (SHARP, 0.3)))),
     # Too little light.
     Hint(0.3, (("peak", (160.0, 60.0)),)),
 )

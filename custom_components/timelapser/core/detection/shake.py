@@ -9,10 +9,10 @@ from .features import ANALYSIS_WIDTH, OSD_SHARE, Measured
 
 SHARP: Final = 0.5
 """Sharpness from which nothing was shaken, so that it is not measured."""
-NEAR: Final = 1
+NEAR: Final = 2
 FAR: Final = 8
 """Analysis pixels, of ANALYSIS_WIDTH, between two that are compared: a detail, and what lies beyond what a shake draws
-out."""
+out. How neighbours differ tells as much of the grain and of the encoder, and is another thing in each size."""
 MARGIN: Final = 2
 """Times the far distance that is left out at the rim, where lenses are soft."""
 LEAST_ENERGY: Final = 20.0
@@ -20,13 +20,13 @@ LEAST_ENERGY: Final = 20.0
 to 20."""
 LEAST_NEAR: Final = 0.01
 """The same of near pixels, under which it is rounding."""
-ONE_WAY: Final = 0.4
+ONE_WAY: Final = 0.3
 """Octaves by which there must be more across than along: a glow or a lens out of focus is soft all round."""
 AXES: Final = ((0, 1), (1, 0))
 DIAGONALS: Final = ((1, 1), (1, -1))
 
 SHAKE_FEATURES: Final[Mapping[str, str]] = {
-    "along_axis": "mean squared difference of pixels 1/480 of the width apart over that of pixels 8/480 apart, less "
+    "along_axis": "mean squared difference of pixels 2/480 of the width apart over that of pixels 8/480 apart, less "
     "noise, across or down, whichever is less, octaves; 0 where both are alike, where there is nothing to tell it by "
     "and where the picture is sharp",
     "along_diagonal": "the same along the diagonals, octaves",
@@ -43,7 +43,7 @@ def measure_shake(measured: Measured) -> dict[str, float]:
     view = analysis[clock : analysis.shape[0] - clock].astype(np.int16)
     height, width = view.shape
     scale = width / ANALYSIS_WIDTH
-    far = max(2 * NEAR, round(FAR * scale))
+    far = max(NEAR + 2, round(FAR * scale))
     margin = MARGIN * far
     if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)
@@ -60,12 +60,14 @@ def measure_shake(measured: Measured) -> dict[str, float]:
         return float(np.vdot(steps, steps)) / steps.size - 2 * noise**2
 
     def near(down: int, across: int) -> float:
-        """Return the octaves of the near energy; at other widths, what lies between those of one and two pixels."""
-        finest = float(np.log2(max(LEAST_NEAR, energy(down, across, NEAR))))
-        if width == ANALYSIS_WIDTH:
-            return finest
-        next_finest = float(np.log2(max(LEAST_NEAR, energy(down, across, 2 * NEAR))))
-        return finest + (next_finest - finest) * float(np.log2(scale))
+        """Return the octaves of the near energy; where it lies between whole pixels, what lies between theirs."""
+        reach = max(1.0, NEAR * scale)
+        whole = int(reach)
+        level = float(np.log2(max(LEAST_NEAR, energy(down, across, whole))))
+        if reach == whole:
+            return level
+        following = float(np.log2(max(LEAST_NEAR, energy(down, across, whole + 1))))
+        return level + (following - level) * float(np.log2(reach / whole) / np.log2((whole + 1) / whole))
 
     def least(directions: tuple[tuple[int, int], ...]) -> float:
         energies = [energy(*direction, far) for direction in directions]

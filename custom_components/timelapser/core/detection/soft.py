@@ -13,10 +13,10 @@ HEAVY_BLUR: Final = (0.094, 0.052)
 analysis pixels 0.012..0.070. Noise, which hides stronger blur from the sharpness, is too small to be in it."""
 BLUR_CONTRAST: Final = 30.0
 """Energy of coarse and broad detail under which the one and the other are not judged: fog, walls, dark nights."""
-SHAKEN: Final = (-4.65, -5.15)
-SHAKEN_ASLANT: Final = (-3.9, -4.4)
-"""Octaves of detail along an axis, and along a diagonal: 99.7 % of the clean tuning pictures are over where a picture
-becomes suspect (-4.93 and -4.18), three quarters of the pictures of a camera that shook for 45 pixels of 1280 under."""
+SHAKEN: Final = (-2.97, -3.47)
+SHAKEN_ASLANT: Final = (-2.52, -3.02)
+"""Octaves of detail along an axis, and along a diagonal: 99.8 % of the clean tuning pictures are over where a picture
+becomes suspect (-3.25 and -2.8), three quarters of the pictures of a camera that shook for 45 pixels of 1280 under."""
 SHAKEN_SHARPNESS: Final = 0.4
 """Sharpness from which nothing was shaken: a low sun's glow alone is as smooth, and what it shines on is sharp."""
 NOISE: Final = (5.0, 10.0)
