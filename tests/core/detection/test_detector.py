@@ -305,6 +305,19 @@ def test_a_camera_that_shook_is_suspect_on_a_single_picture(down: int, across: i
     assert looked_at(pictures.jpeg(pictures.noisy(picture, 1, 1))).verdict is Verdict.GOOD
 
 
+@pytest.mark.parametrize(
+    ("name", "down", "across"), [("along_axis", 0, 45), ("along_axis", 45, 0), ("along_diagonal", 32, 32)]
+)
+def test_a_shake_behind_grain_is_the_same_in_all_sizes(name: str, down: int, across: int) -> None:
+    picture = shaken(pictures.scene("day", 1920, 1080), down, across)
+    found = [
+        looked_at(pictures.jpeg(pictures.noisy(pictures.resized(picture, *size), 4, 1))).features[name]
+        for size in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
+    ]
+    assert max(found) < -2.5
+    assert max(found) - min(found) < 0.35
+
+
 @pytest.mark.parametrize("light", [0.3, 1.0])
 def test_a_picture_without_green_is_suspect_in_any_light(light: float) -> None:
     picture = pictures.scene("day") * light

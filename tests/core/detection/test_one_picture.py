@@ -227,3 +227,19 @@ def test_a_plain_wall_with_grain_is_no_film_and_a_wall_without_any_is() -> None:
         return [fault.severity for fault in found if fault.kind is FaultKind.FILM and fault.severity >= 0.25]
 
     assert (films(2.4, 0.24), films(2.4, 0.1), films(1.2, 0.24)) == ([], [0.45], [0.45])
+
+
+def test_a_lamp_speaks_against_a_film_the_lighter_the_more() -> None:
+    base = looked_at(pictures.scene("wall")).features | {
+        "detail": 1.0,
+        "crispness": 0.9,
+        "sharpness": 1.0,
+        "noise": 0.0,
+    }
+    found = [
+        max(fault.severity for fault in of_one_picture(base | {"peak": peak}) if fault.kind is FaultKind.FILM)
+        for peak in (180.0, 215.0, 222.0, 230.0, 239.0)
+    ]
+    assert found[:2] == [0.45, 0.45]
+    assert found == sorted(found, reverse=True)
+    assert found[2] > 0.25 > found[3] > found[4]
