@@ -27,8 +27,8 @@ class Findings:
     peers: dict[str, dict[str, Any]]
     limits: dict[str, float]
     freezes: dict[str, Rate]
-    sizes: Rate
-    """Of the single judgements in all sizes: how many are as most of their picture's."""
+    sizes: dict[str, Rate]
+    """What else there is to say of pictures in several sizes, beside the share with one verdict."""
 
     @property
     def groups(self) -> Groups:
@@ -57,7 +57,7 @@ def measure(options: Namespace) -> Findings:
     asked = [*tables.targets(Groups.of(rows)), tables.memory(series)]
     stages = {"without OpenCV": tables.stages(singles)}
     if options.quick:
-        return Findings(rows, asked, stages, {}, {}, {}, Rate(0, 0))
+        return Findings(rows, asked, stages, {}, {}, {}, {})
     with Runner(options.jobs, opencv=True) as runner:
         sized = runner.sizes(singles)
         _say("sizes judged", begin)
@@ -71,7 +71,7 @@ def measure(options: Namespace) -> Findings:
     stills = [row for row in singles if row.item.codec is None]
     by_kind = {kind: Rate.of(found for name, found in freezes if name == kind) for kind, _ in freezes}
     peers = tables.peer_table(stills, looked) if looked else {}
-    return Findings(rows, asked, stages, peers, _limits(stills, looked), by_kind, tables.with_most(sized))
+    return Findings(rows, asked, stages, peers, _limits(stills, looked), by_kind, tables.in_sizes(sized))
 
 
 def _limits(rows: Sequence[Row], looked: Sequence[Looked]) -> dict[str, float]:
@@ -100,9 +100,9 @@ def _print_targets(asked: Sequence[Target]) -> None:
         print(f"  {target.words:44} {sign}{target.limit * unit:6.4g} {shown}  {told:12} {target.detail}")
 
 
-def _print_sizes(rate: Rate) -> None:
-    if rate.total:
-        print(f"  judgements in one size that are as most of their picture's (no limit was asked for): {rate}")
+def _print_sizes(sizes: Mapping[str, Rate]) -> None:
+    for words, rate in sizes.items():
+        print(f"  {words} (no limit was asked for): {rate}")
 
 
 def _print_recall(title: str, table: Mapping[str, Mapping[str, Mapping[str, Rate]]]) -> None:
@@ -195,7 +195,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
             "peers": findings.peers,
             "limits": findings.limits,
             "freezedetect": findings.freezes,
-            "judgements as in most sizes": findings.sizes,
+            "sizes": findings.sizes,
             "items": [row.to_json() for row in findings.rows],
         }
     )

@@ -206,10 +206,15 @@ def one_verdict(sized: Sequence[tuple[str, Sequence[Row]]]) -> Target:
     return _rate("one verdict from 640x360 to 3840x2160", rate, 0.98, at_least=True)
 
 
-def with_most(sized: Sequence[tuple[str, Sequence[Row]]]) -> Rate:
-    """Return how many single judgements of a picture in a size are the one that most of its sizes have."""
+def in_sizes(sized: Sequence[tuple[str, Sequence[Row]]]) -> dict[str, Rate]:
+    """Return how many pictures are kept in all sizes or in none, and how many judgements are as in most sizes."""
     counted = [Counter(row.verdict for row in rows).most_common(1)[0][1] for _, rows in sized]
-    return Rate(sum(counted), sum(len(rows) for _, rows in sized))
+    return {
+        "kept in all sizes, or rejected in all": Rate.of(len({row.rejected for row in rows}) == 1 for _, rows in sized),
+        "judgements in one size that are as most of their picture's": Rate(
+            sum(counted), sum(len(rows) for _, rows in sized)
+        ),
+    }
 
 
 def memory(rows: Iterable[Row]) -> Target:
