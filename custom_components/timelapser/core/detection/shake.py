@@ -43,7 +43,7 @@ def measure_shake(measured: Measured) -> dict[str, float]:
     view = analysis[clock : analysis.shape[0] - clock].astype(np.int16)
     height, width = view.shape
     scale = width / ANALYSIS_WIDTH
-    far = max(NEAR + 2, round(FAR * scale))
+    far = max(2 * NEAR, round(FAR * scale))
     margin = MARGIN * far
     if height <= 2 * margin or width <= 2 * margin:
         return dict.fromkeys(SHAKE_FEATURES, 0.0)

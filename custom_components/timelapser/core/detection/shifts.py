@@ -232,7 +232,7 @@ def _best(fits: NDArray[np.floating], least: int, most: int) -> int:
 
 
 def _rim(luma: NDArray[np.uint8], analysis: NDArray[np.uint8], factor: int) -> Rows:
-    """Return the last two analysis columns of the whole picture: what does not fill a block is left out on the left."""
+    """Return the last two analysis columns of the whole picture, of one that was shrunk by blocks up to its own end."""
     if factor == 1 or luma.shape[1] == analysis.shape[1] * factor:
         return analysis[:, -2:].astype(np.float32)
     blocks = luma[: analysis.shape[0] * factor, -2 * factor :].reshape(-1, factor, 2, factor)
